@@ -1,0 +1,1 @@
+"""Sub-commands of `gristmill`: one module each, with HELP, add_arguments(parser) and run(args) -> int."""

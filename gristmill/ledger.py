@@ -1,0 +1,105 @@
+"""The ledger: one immutable `started` and one `ended` record per attempt at a stage.
+
+Written by whoever runs the stage, with or without Airflow, so that failures are on record too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gristmill import __version__
+from gristmill.energy import EnergyMeter
+from gristmill.lake import Lake, canonical_json
+
+
+@dataclass
+class Attempt:
+    """One running attempt; the stage fills `outputs` and `summary`, the ledger keeps the rest."""
+
+    id: str
+    stage: str
+    scope: str
+    outputs: dict[str, str] = field(default_factory=dict)
+    summary: dict[str, Any] = field(default_factory=dict)
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    def provenance(self) -> dict[str, Any]:
+        """What stands beside the digest of a dataset that this attempt publishes."""
+        return {
+            "attempt": self.id, "stage": self.stage, "scope": self.scope, "version": __version__,
+            "host": os.uname().nodename, "time": _now(),
+        }  # fmt: skip
+
+
+@contextmanager
+def attempt(
+    lake: Lake, *, stage: str, scope: str, config: Any, inputs: Mapping[str, str], run_id: str = "manual"
+) -> Iterator[Attempt]:
+    """Record an attempt at `stage` for `scope` (a snapshot id or a training run id).
+
+    `config` is the subset that the stage uses, `inputs` maps dataset names to digests.
+    The `ended` record is written for success and failure alike; a killed attempt has none.
+    """
+    # Ids sort by start time, so the newest attempt is the last key of a listing.
+    current = Attempt(f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}", stage, scope)
+    head = {"attempt": current.id, "stage": stage, "scope": scope, "run_id": run_id}
+    started = {**head, "time": _now(), "pid": os.getpid(), "host": os.uname().nodename, "version": __version__,
+               "config": config, "inputs": dict(inputs)}  # fmt: skip
+    lake.storage.put_if_absent(f"ledger/{current.id}.started.json", canonical_json(started))
+    meter, clock, cpu = EnergyMeter.start(), time.monotonic(), _cpu_seconds()
+    status = "failed"
+    try:
+        yield current
+        status = "succeeded"
+    finally:
+        cpu_seconds = _cpu_seconds() - cpu
+        ended = {
+            **head, "time": _now(), "status": status, "outputs": current.outputs, "summary": current.summary,
+            "wall_seconds": round(time.monotonic() - clock, 3), "cpu_seconds": round(cpu_seconds, 3),
+            "peak_memory_bytes": _peak_memory(), "bytes_read": current.bytes_read,
+            "bytes_written": current.bytes_written, "energy": meter.stop(cpu_seconds),
+        }  # fmt: skip
+        lake.storage.put_if_absent(f"ledger/{current.id}.ended.json", canonical_json(ended))
+
+
+def ended(lake: Lake, scope: str | None = None) -> list[dict[str, Any]]:
+    """`ended` records, oldest first; of one scope when given."""
+    keys = [key for key in lake.storage.list("ledger") if key.endswith(".ended.json")]
+    records = [json.loads(lake.storage.get(key) or b"{}") for key in keys]
+    return [r for r in records if scope is None or r.get("scope") == scope]
+
+
+def newest_output(lake: Lake, scope: str, name: str) -> str | None:
+    """Digest of the newest successful output `name` for `scope`; for stages that a person starts by hand."""
+    for record in reversed(ended(lake, scope)):
+        if record["status"] == "succeeded" and name in record["outputs"]:
+            return str(record["outputs"][name])
+    return None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _cpu_seconds() -> float:
+    """User and system seconds of this process and of its finished children."""
+    return sum(
+        usage.ru_utime + usage.ru_stime
+        for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    )
+
+
+def _peak_memory() -> int:
+    """Largest resident set, in bytes, of this process or of any one finished child (Linux counts in KiB)."""
+    usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return max(usages) * 1024

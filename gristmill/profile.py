@@ -1,0 +1,85 @@
+"""A profile: the one file that says where the lake, Spark and Airflow are, and which recipes apply."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from gristmill.settings import Settings, SettingsError, nearest, parse, read_yaml
+
+DEFAULT_PROFILE = "demo"
+S = TypeVar("S", bound=Settings)
+
+
+class SparkSettings(Settings):
+    """Where Spark runs. `local[N,F]` retries a failed task F-1 times; plain `local[N]` never does."""
+
+    master: str = "local[2,4]"
+    driver_memory: str = "1g"
+    conf: dict[str, str] = Field(default_factory=dict)
+
+
+class AirflowSettings(Settings):
+    """`database`: SQLAlchemy URL of the metadata database; absent means SQLite in Airflow's own home."""
+
+    database: str | None = None
+    parallelism: int = Field(default=4, ge=1, le=64)
+
+
+class Profile(Settings):
+    """Everything that differs between one machine and a cluster. Paths are absolute once loaded."""
+
+    name: str
+    source: Path
+    root: Path
+    work_dir: Path
+    lake: Path
+    policy: Path
+    gates: Path
+    mix: Path
+    pretrain: Path
+    spark: SparkSettings = SparkSettings()
+    airflow: AirflowSettings = AirflowSettings()
+    stages: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    def stage(self, name: str, model: type[S]) -> S:
+        """The section `stages.<name>` as the typed config of the stage that owns it."""
+        return parse(model, self.stages.get(name, {}), f"{self.source}: stages.{name}")
+
+
+def project_root(start: Path) -> Path:
+    """The nearest parent that holds a `configs` folder, else the folder of `start`."""
+    for folder in start.resolve().parents:
+        if (folder / "configs").is_dir():
+            return folder
+    return start.resolve().parent
+
+
+def profile_path(name_or_path: str | None) -> Path:
+    """Path of a profile given by name (`demo`), by path, or by $GRISTMILL_PROFILE when None."""
+    wanted = name_or_path or os.environ.get("GRISTMILL_PROFILE") or DEFAULT_PROFILE
+    if wanted.endswith((".yaml", ".yml")):
+        return Path(wanted).resolve()
+    folder = project_root(Path(__file__)) / "configs" / "profiles"
+    path = folder / f"{wanted}.yaml"
+    if not path.is_file():
+        raise SettingsError(f"no profile '{wanted}'{nearest(wanted, [p.stem for p in folder.glob('*.yaml')])}")
+    return path
+
+
+def load_profile(name_or_path: str | None = None) -> Profile:
+    """Load a profile.
+
+    Relative paths inside it are relative to the project folder: the nearest parent of the file that
+    holds `configs/`. Raises SettingsError.
+    """
+    path = profile_path(name_or_path)
+    data = read_yaml(path)
+    root = project_root(path)
+    for key in ("work_dir", "lake", "policy", "gates", "mix", "pretrain"):
+        if isinstance(data.get(key), str):
+            data[key] = root / Path(data[key]).expanduser()
+    return parse(Profile, {"name": path.stem, **data, "source": path, "root": root}, str(path))

@@ -1,0 +1,95 @@
+"""Releases: the one pointer per snapshot that says which digests are the snapshot.
+
+A release is immutable; `releases/<snapshot>.json` is swapped to it once its verdict approves.
+Everything that looks across snapshots reads releases only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from gristmill import verdicts
+from gristmill.catalogue import Catalogue
+from gristmill.errors import UserError
+from gristmill.lake import Lake, canonical_json, sha256_json
+
+DATASETS = (
+    "documents", "rejects", "heuristics", "language", "minhash", "duplicates", "decisions", "corpus", "index",
+    "metrics",
+)  # fmt: skip
+"""What a snapshot's release names."""
+
+
+class ReleaseError(UserError):
+    """The snapshot cannot be released; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """`digest` is the candidate digest that the verdict judged."""
+
+    snapshot: str
+    partition_date: date
+    digest: str
+    datasets: Mapping[str, str]
+    verdict: str
+    released_at: str
+
+
+def candidate_digest(datasets: Mapping[str, str]) -> str:
+    """The subject that the snapshot gate judges: sha256 over {dataset: digest}."""
+    return sha256_json(dict(datasets))
+
+
+def release(lake: Lake, snapshot: str, datasets: Mapping[str, str]) -> tuple[Release, bool]:
+    """Release these digests for a snapshot; (release, True), or (the standing one, False) when unchanged.
+
+    Raises:
+        ReleaseError: a dataset of DATASETS is missing, unknown to the lake, or another writer won the swap.
+        NotApproved: the verdict on exactly these digests is absent or does not approve.
+    """
+    if missing := [name for name in DATASETS if name not in datasets]:
+        raise ReleaseError(f"snapshot {snapshot}: no digest given for {', '.join(missing)}")
+    named = {name: datasets[name] for name in DATASETS}
+    for name, digest in named.items():
+        if (found := lake.manifest(digest).dataset) != name:
+            raise ReleaseError(f"snapshot {snapshot}: {digest[:12]} is a {found} dataset, not {name}")
+    subject = candidate_digest(named)
+    verdict = verdicts.require_approved(lake, subject)
+    day = Catalogue(lake).get(snapshot).partition_date
+    key = _pointer(snapshot)
+    before = lake.storage.get(key)
+    if before is not None and (standing := _decode(before)).digest == subject:
+        return standing, False
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    new = Release(snapshot, day, subject, named, verdict.outcome, now)
+    body = canonical_json({**asdict(new), "partition_date": day.isoformat()})
+    lake.storage.put_if_absent(f"releases/history/{snapshot}/{subject}.json", body)
+    if not lake.storage.compare_and_swap(key, before, body):
+        raise ReleaseError(f"another run released snapshot {snapshot} meanwhile; look at `gristmill status`")
+    return new, True
+
+
+def current(lake: Lake, snapshot: str) -> Release | None:
+    """The release of a snapshot, if there is one."""
+    data = lake.storage.get(_pointer(snapshot))
+    return None if data is None else _decode(data)
+
+
+def releases(lake: Lake) -> list[Release]:
+    """All current releases, by partition date."""
+    found = [current(lake, snapshot) for snapshot in Catalogue(lake).dates()]
+    return [r for r in found if r is not None]
+
+
+def _pointer(snapshot: str) -> str:
+    return f"releases/current/{snapshot}.json"
+
+
+def _decode(data: bytes) -> Release:
+    body: dict[str, Any] = json.loads(data)
+    return Release(**{**body, "partition_date": date.fromisoformat(body["partition_date"])})

@@ -1,0 +1,167 @@
+"""The stage runner: units of work with recipes, done once, reused by retries and later runs.
+
+A unit is an input file (or a shard). Its recipe is the stage, its version, the config that it uses and the
+digests of its inputs; a finished unit is recorded under its recipe's digest and never computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from gristmill.errors import UserError
+from gristmill.lake import Account, FileEntry, Lake, Manifest, canonical_json, sha256_json
+from gristmill.ledger import Attempt
+from gristmill.process import say
+from gristmill.settings import Settings
+
+TASK_BYTES = 100 << 20
+"""A task takes small units up to about this many bytes together."""
+
+
+class BalanceError(UserError):
+    """A stage did not account for every record that the stage before it gave."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One unit of work: `inputs` are digests and part of the recipe, `payload` is not; `weight` in bytes."""
+
+    key: str
+    inputs: Mapping[str, str | None]
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    weight: int = 0
+
+
+@dataclass(frozen=True)
+class UnitOutput:
+    """What a unit computed: a table and, where records flow through it, an account per dataset.
+
+    `inputs` holds digests that are known only after reading (a unit's None inputs).
+    """
+
+    tables: Mapping[str, pa.Table]
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage: bump `version` when the same inputs give another output. `compute` runs inside tasks."""
+
+    name: str
+    version: int
+    outputs: tuple[str, ...]
+    config: Settings
+    compute: Callable[[Lake, Unit, Any], UnitOutput]
+
+    def recipe(self, inputs: Mapping[str, str | None], key: str) -> str | None:
+        """Digest of the recipe, or None while an input's digest is unknown."""
+        if None in inputs.values():
+            return None
+        config = self.config.model_dump(mode="json")
+        return sha256_json([self.name, self.version, config, key, dict(inputs)])
+
+
+UnitResult = tuple[str, dict[str, FileEntry], bool]
+"""(unit key, file of each output dataset, whether it was reused)"""
+
+TaskFunction = Callable[[Sequence[Unit]], list[UnitResult]]
+Engine = Callable[[TaskFunction, Sequence[Sequence[Unit]]], Iterable[list[UnitResult]]]
+"""Runs a function over groups of units, yielding each group's results as it finishes: Spark, or a plain loop."""
+
+
+def run_stage(
+    lake: Lake, stage: Stage, units: Sequence[Unit], engine: Engine, attempt: Attempt, expected_in: int | None = None
+) -> dict[str, Manifest]:
+    """Run or reuse every unit, then publish the stage's datasets.
+
+    Raises BalanceError when the accounts do not start from `expected_in` records.
+    """
+    entries: dict[str, list[FileEntry]] = {name: [] for name in stage.outputs}
+    done = reused = 0
+    for results in engine(lambda group: run_units(lake, stage, group), group_units(units)):
+        for _, files, was_reused in results:
+            done, reused = done + 1, reused + was_reused
+            for name, entry in files.items():
+                entries[name].append(entry)
+        say(f"{stage.name}: {done} of {len(units)} units done, {reused} reused")
+    config = stage.config.model_dump(mode="json")
+    provenance = {**attempt.provenance(), "config": config, "stage_version": stage.version}
+    attempt.bytes_written += sum(e.bytes for files in entries.values() for e in files)
+    _check_balance(stage, entries, expected_in)
+    manifests = {name: lake.publish(name, files, provenance) for name, files in entries.items()}
+    attempt.outputs.update({name: manifest.digest for name, manifest in manifests.items()})
+    attempt.summary.update({"units": done, "units_reused": reused})
+    return manifests
+
+
+def run_units(lake: Lake, stage: Stage, group: Sequence[Unit]) -> list[UnitResult]:
+    """Inside a task: each unit of the group, from its record when there is one."""
+    return [_run_unit(lake, stage, unit) for unit in group]
+
+
+def _run_unit(lake: Lake, stage: Stage, unit: Unit) -> UnitResult:
+    recipe = stage.recipe(unit.inputs, unit.key)
+    if recipe is not None and (found := _lookup(lake, stage.name, recipe)) is not None:
+        return unit.key, found, True
+    output = stage.compute(lake, unit, stage.config)
+    if set(output.tables) != set(stage.outputs):
+        raise RuntimeError(f"{stage.name} gave {sorted(output.tables)}, declares {sorted(stage.outputs)}")
+    files = {
+        name: lake.write_table(name, unit.key, table, output.accounts.get(name))
+        for name, table in output.tables.items()
+    }
+    recipe = stage.recipe({**unit.inputs, **output.inputs}, unit.key)
+    record = canonical_json({name: asdict(entry) for name, entry in files.items()})
+    lake.storage.put_if_absent(f"units/{stage.name}/{recipe}.json", record)
+    return unit.key, files, False
+
+
+def _lookup(lake: Lake, stage: str, recipe: str) -> dict[str, FileEntry] | None:
+    """The recorded files of a recipe, if all of them are still there in full."""
+    key = f"units/{stage}/{recipe}.json"
+    data = lake.storage.get(key)
+    if data is None:
+        return None
+    files = {name: FileEntry.from_json(entry) for name, entry in json.loads(data).items()}
+    for entry in files.values():
+        path = lake.path(entry)
+        if not path.is_file() or path.stat().st_size != entry.bytes:
+            lake.storage.delete(key)
+            return None
+        # A reused file is young again: gc keeps what a running stage has just picked up.
+        os.utime(path)
+    return files
+
+
+def group_units(units: Sequence[Unit], task_bytes: int = TASK_BYTES) -> list[list[Unit]]:
+    """Units in order, small ones together up to `task_bytes` a task."""
+    groups: list[list[Unit]] = []
+    weight = task_bytes
+    for unit in units:
+        if weight + unit.weight > task_bytes:
+            groups.append([])
+            weight = 0
+        groups[-1].append(unit)
+        weight += unit.weight
+    return groups
+
+
+def _check_balance(stage: Stage, entries: Mapping[str, list[FileEntry]], expected: int | None) -> None:
+    if expected is None:
+        return
+    for name, files in entries.items():
+        accounts = [e.account for e in files if e.account is not None]
+        if accounts and (found := Account.total(accounts).records_in) != expected:
+            raise BalanceError(f"{stage.name}: {name} accounts for {found} records, the stage before gave {expected}")
+
+
+def in_process(function: TaskFunction, groups: Sequence[Sequence[Unit]]) -> Iterable[list[UnitResult]]:
+    """The engine without Spark, for work on keys that is smaller than a Spark start."""
+    return (function(group) for group in groups)
