@@ -228,9 +228,7 @@ def encode_table(dataset: str, table: pa.Table) -> bytes:
         raise LakeError(f"{dataset}: columns are {table.column_names}, declared are {schema.names}")
     table = table.cast(schema).combine_chunks()
     sink = io.BytesIO()
-    pq.write_table(
-        table, sink, compression="zstd", compression_level=3, row_group_size=ROW_GROUP_ROWS, version="2.6"
-    )
+    pq.write_table(table, sink, compression="zstd", compression_level=3, row_group_size=ROW_GROUP_ROWS, version="2.6")
     return sink.getvalue()
 
 

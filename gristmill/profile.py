@@ -23,10 +23,22 @@ class SparkSettings(Settings):
 
 
 class AirflowSettings(Settings):
-    """`database`: SQLAlchemy URL of the metadata database; absent means SQLite in Airflow's own home."""
+    """`database`: SQLAlchemy URL of the metadata database, or `file:PATH` of a file whose first line is the
+    URL, so that no password stands in a profile; absent means SQLite in Airflow's own home."""
 
     database: str | None = None
     parallelism: int = Field(default=4, ge=1, le=64)
+
+    @property
+    def database_url(self) -> str | None:
+        """The URL itself; raises SettingsError when its file cannot be read."""
+        if self.database is None or not self.database.startswith("file:"):
+            return self.database
+        path = Path(self.database.removeprefix("file:"))
+        try:
+            return path.read_text(encoding="utf-8").splitlines()[0].strip()
+        except (OSError, IndexError):
+            raise SettingsError(f"airflow.database: {path} must hold the database URL in its first line") from None
 
 
 class Profile(Settings):

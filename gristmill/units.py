@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -19,6 +19,9 @@ from gristmill.lake import Account, FileEntry, Lake, Manifest, canonical_json, s
 from gristmill.ledger import Attempt
 from gristmill.process import say
 from gristmill.settings import Settings
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 TASK_BYTES = 100 << 20
 """A task takes small units up to about this many bytes together."""
@@ -71,13 +74,15 @@ class Stage:
 UnitResult = tuple[str, dict[str, FileEntry], bool]
 """(unit key, file of each output dataset, whether it was reused)"""
 
-TaskFunction = Callable[[Sequence[Unit]], list[UnitResult]]
-Engine = Callable[[TaskFunction, Sequence[Sequence[Unit]]], Iterable[list[UnitResult]]]
-"""Runs a function over groups of units, yielding each group's results as it finishes: Spark, or a plain loop."""
+
+class Tasks(Protocol):
+    """Runs a function over items and gives the results in order: Spark tasks, or a plain loop."""
+
+    def __call__(self, function: Callable[[T], R], items: Sequence[T]) -> Iterable[R]: ...
 
 
 def run_stage(
-    lake: Lake, stage: Stage, units: Sequence[Unit], engine: Engine, attempt: Attempt, expected_in: int | None = None
+    lake: Lake, stage: Stage, units: Sequence[Unit], tasks: Tasks, attempt: Attempt, expected_in: int | None = None
 ) -> dict[str, Manifest]:
     """Run or reuse every unit, then publish the stage's datasets.
 
@@ -85,7 +90,7 @@ def run_stage(
     """
     entries: dict[str, list[FileEntry]] = {name: [] for name in stage.outputs}
     done = reused = 0
-    for results in engine(lambda group: run_units(lake, stage, group), group_units(units)):
+    for results in tasks(lambda group: run_units(lake, stage, group), group_units(units)):
         for _, files, was_reused in results:
             done, reused = done + 1, reused + was_reused
             for name, entry in files.items():
@@ -162,6 +167,6 @@ def _check_balance(stage: Stage, entries: Mapping[str, list[FileEntry]], expecte
             raise BalanceError(f"{stage.name}: {name} accounts for {found} records, the stage before gave {expected}")
 
 
-def in_process(function: TaskFunction, groups: Sequence[Sequence[Unit]]) -> Iterable[list[UnitResult]]:
-    """The engine without Spark, for work on keys that is smaller than a Spark start."""
-    return (function(group) for group in groups)
+def in_process(function: Callable[[T], R], items: Sequence[T]) -> Iterable[R]:
+    """Tasks without Spark, one after the other."""
+    return map(function, items)

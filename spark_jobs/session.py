@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from gristmill.profile import Profile
-from gristmill.units import Engine, TaskFunction, Unit, UnitResult
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 @contextmanager
-def spark_session(profile: Profile, name: str) -> Iterator[SparkSession]:
-    """A session for one stage, stopped at the end."""
+def spark_tasks(profile: Profile, name: str) -> Iterator[SparkTasks]:
+    """Tasks of a Spark session that lasts for one stage."""
     for folder in ("spark/events", "spark/local", "numba"):
         (profile.work_dir / folder).mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(profile.work_dir / "numba"))
     if profile.spark.master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName(name).master(profile.spark.master)
@@ -33,9 +35,33 @@ def spark_session(profile: Profile, name: str) -> Iterator[SparkSession]:
     session = builder.getOrCreate()
     session.sparkContext.setLogLevel("WARN")
     try:
-        yield session
+        yield SparkTasks(session.sparkContext)
     finally:
         session.stop()
+
+
+@dataclass(frozen=True)
+class SparkTasks:
+    """One Spark task per item; `function` and its results travel by pickle, so both must be small."""
+
+    context: SparkContext
+
+    def __call__(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        if not items:
+            return []
+        return self.context.parallelize(items, len(items)).map(_settled(function)).collect()
+
+
+def _settled(function: Callable[[T], R]) -> Callable[[T], R]:
+    """Freeze the worker's imported objects once: PySpark collects garbage after each task, and a collection
+    over a loaded numba dominates small tasks."""
+
+    def call(item: T) -> R:
+        if gc.get_freeze_count() == 0:
+            gc.freeze()
+        return function(item)
+
+    return call
 
 
 def _conf(profile: Profile) -> dict[str, str]:
@@ -51,33 +77,3 @@ def _conf(profile: Profile) -> dict[str, str]:
         "spark.python.worker.reuse": "true",
         **profile.spark.conf,
     }
-
-
-def spark_engine(context: SparkContext) -> Engine:
-    """Units over Spark tasks: one task per group, results as rows."""
-
-    def run(function: TaskFunction, groups: Sequence[Sequence[Unit]]) -> Iterator[list[UnitResult]]:
-        return iter(map_tasks(context, function, groups))
-
-    return run
-
-
-def map_tasks(context: SparkContext, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """`function` over `items`, one Spark task per item, results in order. `function` must return small rows."""
-    if not items:
-        return []
-    return context.parallelize(items, len(items)).map(_settled(function)).collect()
-
-
-def _settled(function: Callable[[T], R]) -> Callable[[T], R]:
-    """Freeze the worker's imported objects once: PySpark collects garbage after each task, and a collection
-    over a loaded numba dominates small tasks."""
-
-    def call(item: T) -> R:
-        import gc
-
-        if gc.get_freeze_count() == 0:
-            gc.freeze()
-        return function(item)
-
-    return call

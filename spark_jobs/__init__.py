@@ -1,0 +1,1 @@
+"""One file per Spark stage, and below them pure text code without Spark."""

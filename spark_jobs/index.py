@@ -1,0 +1,63 @@
+"""The index segment of a release: the band keys of its kept documents, sorted within fixed key prefixes.
+
+A set of segments is the history index: two snapshots meet prefix by prefix, with sorted keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gristmill.lake import FileEntry, Lake, Manifest
+from gristmill.ledger import Attempt
+from gristmill.schemas import BANDS, SCHEMAS
+from gristmill.settings import Settings
+from gristmill.units import Stage, Unit, UnitOutput, run_stage
+from spark_jobs.stage import StageContext
+
+PREFIXES = "0123456789abcdef"
+"""The first hexadecimal digit of a key names its file."""
+
+
+class IndexConfig(Settings):
+    """No option: bands and keys come with the signatures."""
+
+
+def run_index(context: StageContext, attempt: Attempt) -> Manifest:
+    """Write the segment, one unit per key prefix."""
+    lake = context.lake
+    names = ("minhash", "decisions")
+    files = {name: lake.manifest(context.inputs[name]).files for name in names}
+    inputs = {name: context.inputs[name] for name in names}
+    stage = Stage("index", 1, ("index",), IndexConfig(), compute)
+    units = [Unit(prefix, inputs, files) for prefix in PREFIXES]
+    return run_stage(lake, stage, units, context.tasks, attempt)["index"]
+
+
+def compute(lake: Lake, unit: Unit, config: IndexConfig) -> UnitOutput:
+    """The keys of all bands that start with the unit's prefix, sorted by (band, key, doc_id)."""
+    digit = PREFIXES.index(unit.key)
+    kept = _kept(lake, unit.payload["decisions"])
+    bands, keys, ids = [np.empty(0, np.int8)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    for entry in unit.payload["minhash"]:
+        table = lake.read_file(entry, ["doc_id", *(f"band_{band:02d}" for band in range(BANDS))])
+        table = table.filter(pc.is_in(table.column("doc_id"), kept)).drop_null()
+        doc_id = table.column("doc_id").to_numpy()
+        for band in range(BANDS):
+            key = table.column(f"band_{band:02d}").to_numpy()
+            mine = (key >> np.uint64(60)) == digit
+            bands.append(np.full(int(mine.sum()), band, np.int8))
+            keys.append(key[mine])
+            ids.append(doc_id[mine])
+    band, key, doc = np.concatenate(bands), np.concatenate(keys), np.concatenate(ids)
+    order = np.lexsort((doc, key, band))
+    return UnitOutput({"index": pa.table([band[order], key[order], doc[order]], schema=SCHEMAS["index"])})
+
+
+def _kept(lake: Lake, decisions: Sequence[FileEntry]) -> pa.Array:
+    tables = [lake.read_file(entry, ["doc_id", "kept"]) for entry in decisions]
+    table = pa.concat_tables(tables)
+    return table.column("doc_id").filter(table.column("kept")).combine_chunks()

@@ -1,0 +1,60 @@
+"""What every Spark stage shares: its context, its ledger attempt, its start as a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+from gristmill import ledger
+from gristmill.lake import Lake
+from gristmill.ledger import Attempt
+from gristmill.process import resolve_inputs, say, stage_parser, write_result
+from gristmill.profile import Profile, load_profile
+from gristmill.settings import Settings
+from gristmill.units import Tasks, in_process
+from spark_jobs.session import spark_tasks
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """`scope` is a snapshot id or, for mixes, a run; `inputs` maps dataset names to digests."""
+
+    lake: Lake
+    profile: Profile
+    scope: str
+    inputs: Mapping[str, str]
+    tasks: Tasks
+    run_id: str = "manual"
+
+    @contextmanager
+    def attempt(self, stage: str, config: Settings) -> Iterator[Attempt]:
+        """A ledger attempt at `stage`; says its summary at the end."""
+        dump = config.model_dump(mode="json")
+        say(f"{stage} {self.scope}: started")
+        with ledger.attempt(
+            self.lake, stage=stage, scope=self.scope, config=dump, inputs=self.inputs, run_id=self.run_id
+        ) as attempt:
+            yield attempt
+        say(f"{stage} {self.scope}: {attempt.summary}")
+
+
+def stage_main(
+    name: str,
+    description: str,
+    inputs: tuple[str, ...],
+    run: Callable[[StageContext], Attempt],
+    argv: list[str] | None,
+    small: Callable[[Lake, Mapping[str, str]], bool] = lambda lake, inputs: False,
+) -> None:
+    """Run a snapshot stage as a process: arguments, inputs, Spark session, result file.
+
+    `small` says of the inputs that one process is done with them sooner than Spark starts.
+    """
+    args = stage_parser(description).parse_args(argv)
+    profile = load_profile(args.profile)
+    lake = Lake.open(profile)
+    digests = resolve_inputs(lake, args.snapshot, args.input, inputs)
+    with nullcontext(in_process) if small(lake, digests) else spark_tasks(profile, f"{name} {args.snapshot}") as tasks:
+        attempt = run(StageContext(lake, profile, args.snapshot, digests, tasks, args.run_id))
+    write_result(args.result, attempt.outputs, attempt.summary)

@@ -1,0 +1,216 @@
+"""tokenize: a byte-level BPE of the mix, and globally shuffled token streams with document boundaries.
+
+The shuffle of token streams is the only shuffle of content: Spark partitions by a hash of the document's key,
+so the order depends on the mix and the seed alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from gristmill import release
+from gristmill.lake import Account, FileEntry, Lake, LakeError
+from gristmill.ledger import Attempt
+from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
+from gristmill.profile import load_profile
+from gristmill.schemas import SCHEMAS
+from gristmill.settings import Settings
+from spark_jobs.session import SparkTasks, spark_tasks
+from spark_jobs.stage import StageContext
+
+NAME, VERSION = "tokenize", 1
+END_OF_TEXT = "<|endoftext|>"
+SPLITS = ("train", "validation")
+
+
+class TokenizeConfig(Settings):
+    """`vocabulary`: entries with the 256 bytes and the end-of-text token; `sample_bytes`: text the BPE learns from;
+    `shard_bytes`: UTF-8 bytes of text per token shard; `seed` of the shuffle."""
+
+    vocabulary: int = Field(default=32_768, ge=300, le=262_144)
+    sample_bytes: int = Field(default=200_000_000, ge=1000)
+    shard_bytes: int = Field(default=400_000_000, ge=1000)
+    seed: int = Field(default=0, ge=0)
+
+
+def run(context: StageContext, tasks: SparkTasks) -> Attempt:
+    """The whole stage."""
+    config = context.profile.stage(NAME, TokenizeConfig)
+    lake = context.lake
+    sources = corpus_sources(lake, context.inputs["mix"])
+    with context.attempt(NAME, config) as attempt:
+        provenance = {**attempt.provenance(), "config": config.model_dump(mode="json"), "mix": context.inputs["mix"]}
+        tokenizer = _publish_tokenizer(lake, sources, config, provenance)
+        say(f"tokenize: byte-level BPE of {config.vocabulary} entries trained")
+        path = str(lake.path(lake.manifest(tokenizer).files[0]))
+        files = shuffle_tokens(lake, sources, path, config, tasks)
+        tokens = lake.publish("tokens", files, {**provenance, "tokenizer": tokenizer})
+        attempt.outputs.update({"tokenizer": tokenizer, "tokens": tokens.digest})
+        attempt.summary.update({"documents": tokens.rows, "shards": len(tokens.files)})
+    return attempt
+
+
+Source = tuple[str, FileEntry, dict[int, str]]
+"""(snapshot, corpus shard, doc_id -> split of its documents that are in the mix)"""
+
+
+def corpus_sources(lake: Lake, mix: str) -> list[Source]:
+    """The corpus shards of a mix. Raises LakeError when a snapshot's release is not the one that was mixed."""
+    rows = lake.read(mix)
+    sources: list[Source] = []
+    for snapshot in rows.column("snapshot").unique().to_pylist():
+        current = release.current(lake, snapshot)
+        if current is None:
+            raise LakeError(f"snapshot {snapshot} of the mix is no longer released; mix again")
+        mine = rows.filter(pc.equal(rows.column("snapshot"), snapshot))
+        splits = dict(zip(mine.column("doc_id").to_pylist(), mine.column("split").to_pylist(), strict=True))
+        for entry in lake.manifest(current.datasets["corpus"]).files:
+            ids = lake.read_file(entry, ["doc_id"]).column("doc_id").to_pylist()
+            if any(doc_id not in splits for doc_id in ids):
+                raise LakeError(f"snapshot {snapshot} was released again after the mix was made; mix again")
+            sources.append((snapshot, entry, {d: splits[d] for d in ids if splits[d] is not None}))
+    return sources
+
+
+def _publish_tokenizer(lake: Lake, sources: Sequence[Source], config: TokenizeConfig, provenance: Any) -> str:
+    tokenizer = train_tokenizer(_training_texts(lake, sources, config.sample_bytes), config.vocabulary)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tokenizer.json"
+        tokenizer.save(str(path))
+        entry = lake.write_file("tokenizer", "tokenizer.json", path)
+    return lake.publish("tokenizer", [entry], provenance).digest
+
+
+def _training_texts(lake: Lake, sources: Sequence[Source], sample_bytes: int) -> Iterator[str]:
+    """Texts of the train split, shard by shard, an equal share of `sample_bytes` from each."""
+    share = sample_bytes // max(1, len(sources))
+    for _, entry, splits in sources:
+        left = share
+        for doc_id, text in _rows(lake, entry, ("doc_id", "text")):
+            if left > 0 and splits.get(doc_id) == "train":
+                left -= len(text.encode())
+                yield text
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Byte-level BPE (GPT-2 pre-tokenisation); the end-of-text token has id 0; any bytes round-trip."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary, special_tokens=[END_OF_TEXT], show_progress=False,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+    )  # fmt: skip
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+@lru_cache(maxsize=1)
+def _load_tokenizer(path: str) -> Tokenizer:
+    tokenizer = Tokenizer.from_file(path)
+    # Text that spells the end-of-text token out is encoded as bytes and cannot end a document.
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+Row = tuple[str, int, str, int, bytes]
+"""(snapshot, doc_id, language, UTF-8 bytes of the text, tokens as little-endian uint32)"""
+
+
+def encode(lake: Lake, source: Source, tokenizer_path: str, seed: int) -> Iterator[tuple[tuple[str, bytes], Row]]:
+    """((split, shuffle key), row) of each document of a corpus shard; tokens end with end-of-text."""
+    snapshot, entry, splits = source
+    tokenizer = _load_tokenizer(tokenizer_path)
+    for doc_id, text, language in _rows(lake, entry, ("doc_id", "text", "language")):
+        if (split := splits.get(doc_id)) is None:
+            continue
+        ids = tokenizer.encode(text, add_special_tokens=False).ids
+        key = hashlib.blake2b(f"{seed}/{snapshot}/{doc_id}".encode(), digest_size=16).digest()
+        yield (split, key), (snapshot, doc_id, language, len(text.encode()), np.array([*ids, 0], "<u4").tobytes())
+
+
+def shuffle_tokens(
+    lake: Lake, sources: Sequence[Source], tokenizer_path: str, config: TokenizeConfig, tasks: SparkTasks
+) -> list[FileEntry]:
+    """Encode every shard and write the token shards in shuffled order; one Spark shuffle."""
+    units = shard_units(sources, config.shard_bytes)
+    shards = {split: [u for u in units if u.startswith(split)] for split in SPLITS}
+    starts = {split: units.index(names[0]) for split, names in shards.items()}
+
+    def partition(key: tuple[str, bytes]) -> int:
+        split, draw = key
+        return starts[split] + int.from_bytes(draw[:4], "big") * len(shards[split]) // 2**32
+
+    def write(index: int, rows: Iterable[tuple[tuple[str, bytes], Row]]) -> Iterator[FileEntry]:
+        table = token_table([row for _, row in rows])
+        yield lake.write_table("tokens", units[index], table, Account(table.num_rows, table.num_rows))
+
+    encoded = tasks.context.parallelize(sources, max(1, len(sources))).flatMap(
+        lambda source: encode(lake, source, tokenizer_path, config.seed)
+    )
+    shuffled = encoded.repartitionAndSortWithinPartitions(len(units), partition)
+    files: list[FileEntry] = shuffled.mapPartitionsWithIndex(write).collect()
+    return files
+
+
+def shard_units(sources: Sequence[Source], shard_bytes: int) -> list[str]:
+    """Names of the token shards: enough train shards for the corpus files' bytes, one for validation."""
+    stored = sum(entry.bytes for _, entry, _ in sources)
+    train = max(1, round(stored * _TEXT_PER_STORED_BYTE / shard_bytes))
+    return [*(f"train-{i:05d}" for i in range(train)), "validation-00000"]
+
+
+_TEXT_PER_STORED_BYTE = 3
+"""Web text under zstd level 3; only the number of token shards depends on it."""
+
+
+def token_table(rows: Sequence[Row]) -> pa.Table:
+    """Rows in stream order; `stream_offset` counts tokens from the start of the shard."""
+    lengths = [len(row[4]) // 4 for row in rows]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    values = pa.array(np.frombuffer(b"".join(row[4] for row in rows), "<u4"))
+    columns: Mapping[str, Any] = {
+        "stream_offset": pa.array(offsets[:-1]),
+        "snapshot": [row[0] for row in rows],
+        "doc_id": [row[1] for row in rows],
+        "language": [row[2] for row in rows],
+        "bytes": [row[3] for row in rows],
+        "tokens": pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values),
+    }
+    return pa.table(columns, schema=SCHEMAS["tokens"])
+
+
+def _rows(lake: Lake, entry: FileEntry, columns: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    for batch in lake.read_file(entry, columns).to_batches():
+        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage as a process."""
+    parser = stage_parser("Train the tokenizer of a mix and write its shuffled token shards.", "--run")
+    args = parser.parse_args(argv)
+    profile = load_profile(args.profile)
+    lake = Lake.open(profile)
+    scope = args.run or "mix"
+    inputs = resolve_inputs(lake, scope, args.input, ("mix",))
+    with spark_tasks(profile, f"tokenize {scope}") as tasks:
+        attempt = run(StageContext(lake, profile, scope, inputs, tasks, args.run_id), tasks)
+    write_result(args.result, attempt.outputs, attempt.summary)
+
+
+if __name__ == "__main__":
+    # Tasks unpickle what this module defines by its importable name, not by value from __main__.
+    from spark_jobs.tokenize import main as importable_main
+
+    run_main(importable_main)

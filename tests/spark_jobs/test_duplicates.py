@@ -1,0 +1,105 @@
+"""Candidates, clusters and survivors against brute force."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_jobs.candidates import ALL_PAIRS_BELOW, bucket_pairs, least_of_equals, unique_pairs
+from spark_jobs.deduplicate import clusters
+from spark_jobs.policy import DuplicatePolicy
+from spark_jobs.survivors import removals
+
+POLICY = DuplicatePolicy()
+
+
+@given(st.lists(st.integers(0, 6), max_size=40))
+def test_bucket_pairs_are_all_pairs_with_equal_keys(keys: list[int]) -> None:
+    ids = np.arange(100, 100 + len(keys), dtype=np.int64)
+    found = bucket_pairs(ids, np.array(keys, np.uint64))
+    wanted = {(ids[i], ids[j]) for i, j in combinations(range(len(keys)), 2) if keys[i] == keys[j]}
+    assert {(int(a), int(b)) for a, b in found} == wanted
+    assert len(found) == len(wanted)
+
+
+def test_a_large_bucket_gives_a_star_on_its_least_id() -> None:
+    size = ALL_PAIRS_BELOW * 4
+    ids = np.arange(size, dtype=np.int64)[::-1].copy()
+    found = bucket_pairs(ids, np.zeros(size, np.uint64))
+    assert len(found) == size - 1
+    assert set(found[:, 0]) == {0}
+
+
+@given(st.lists(st.integers(0, 3), max_size=30), st.randoms())
+def test_the_representative_is_the_least_id_of_equals_in_any_order(content: list[int], random: object) -> None:
+    rows = [(i, bytes([c]) * 16) for i, c in enumerate(content)]
+    random.shuffle(rows)  # type: ignore[attr-defined]
+    table = pa.table(
+        [pa.array([r[0] for r in rows], pa.int64()), pa.array([r[1] for r in rows], pa.binary(16))],
+        names=["doc_id", "content_hash"],
+    )
+    ids, representative = least_of_equals(table)
+    assert ids.tolist() == list(range(len(content)))
+    assert representative.tolist() == [content.index(c) for c in content]
+
+
+def make_duplicates(size: int, content: dict[int, int], pairs: list[tuple[int, int]]) -> pa.Table:
+    doc_id = np.arange(size, dtype=np.int64)
+    representative = np.array([content.get(i, i) for i in range(size)], np.int64)
+    edges = unique_pairs([np.array(pairs, np.int64).reshape(-1, 2)])
+    return clusters(doc_id, representative, edges, np.full(len(edges), 0.9, np.float32))
+
+
+def test_clusters_join_exact_groups_and_pairs() -> None:
+    table = make_duplicates(8, {1: 0, 5: 4}, [(0, 2), (2, 4)])
+    rows = {row["doc_id"]: row for row in table.to_pylist()}
+    assert set(rows) == {0, 1, 2, 4, 5}
+    assert {row["cluster_id"] for row in rows.values()} == {0}
+    assert {row["cluster_size"] for row in rows.values()} == {5}
+    assert [rows[i]["exact_group"] for i in (0, 1, 2, 4, 5)] == [0, 0, None, 4, 4]
+    assert [p["doc_id"] for p in rows[2]["pairs"]] == [0, 4]
+
+
+def test_a_chain_keeps_every_second_member() -> None:
+    table = make_duplicates(5, {}, [(0, 1), (1, 2), (2, 3), (3, 4)])
+    removed = removals(table, {i: (0.0,) for i in range(5)}, POLICY)
+    assert {doc_id: r.duplicate_of for doc_id, r in removed.items()} == {1: 0, 3: 2}
+
+
+def test_a_document_that_fails_a_rule_removes_nobody() -> None:
+    table = make_duplicates(3, {1: 0}, [(0, 2)])
+    removed = removals(table, {1: (0.0,), 2: (1.0,)}, POLICY)
+    assert {d: (r.duplicate_of, r.exact) for d, r in removed.items()} == {2: (1, False)}
+
+
+def test_survivor_order_decides_who_stays() -> None:
+    table = make_duplicates(2, {}, [(0, 1)])
+    assert set(removals(table, {0: (-5.0,), 1: (-9.0,)}, POLICY)) == {0}
+
+
+def test_a_policy_may_ask_for_more_similarity_or_keep_all() -> None:
+    table = make_duplicates(2, {}, [(0, 1)])
+    order = {0: (0.0,), 1: (0.0,)}
+    assert removals(table, order, DuplicatePolicy(min_jaccard=0.95)) == {}
+    assert removals(table, order, DuplicatePolicy(remove=False)) == {}
+
+
+edges = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda p: p[0] < p[1]), max_size=25)
+
+
+@settings(max_examples=60)
+@given(edges, st.permutations(range(12)))
+def test_removed_documents_have_a_verified_pair_with_a_kept_one_and_kept_ones_none(
+    pairs: list[tuple[int, int]], order: list[int]
+) -> None:
+    table = make_duplicates(12, {}, pairs)
+    members = table.column("doc_id").to_pylist()
+    removed = removals(table, {i: (float(order[i]),) for i in members}, POLICY)
+    kept = [i for i in members if i not in removed]
+    linked = set(pairs) | {(b, a) for a, b in pairs}
+    assert all(r.duplicate_of in kept and (d, r.duplicate_of) in linked for d, r in removed.items())
+    assert not [pair for pair in combinations(kept, 2) if pair in linked]
