@@ -26,6 +26,9 @@ R = TypeVar("R")
 TASK_BYTES = 100 << 20
 """A task takes small units up to about this many bytes together."""
 
+MIN_TASKS = 8
+"""Wanted tasks where there are that many units: enough to keep a small machine's cores even."""
+
 
 class BalanceError(UserError):
     """A stage did not account for every record that the stage before it gave."""
@@ -145,12 +148,13 @@ def _lookup(lake: Lake, stage: str, recipe: str) -> dict[str, FileEntry] | None:
     return files
 
 
-def group_units(units: Sequence[Unit], task_bytes: int = TASK_BYTES) -> list[list[Unit]]:
-    """Units in order, small ones together up to `task_bytes` a task."""
+def group_units(units: Sequence[Unit]) -> list[list[Unit]]:
+    """Units in order, small ones together up to TASK_BYTES a task; a small stage still gives all cores work."""
+    limit = min(TASK_BYTES, sum(unit.weight for unit in units) // MIN_TASKS)
     groups: list[list[Unit]] = []
-    weight = task_bytes
+    weight = 0
     for unit in units:
-        if weight + unit.weight > task_bytes:
+        if not groups or weight + unit.weight > limit:
             groups.append([])
             weight = 0
         groups[-1].append(unit)

@@ -22,11 +22,10 @@ R = TypeVar("R")
 @contextmanager
 def spark_tasks(profile: Profile, name: str) -> Iterator[SparkTasks]:
     """Tasks of a Spark session that lasts for one stage."""
-    for folder in ("spark/events", "spark/local", "numba"):
+    for folder in ("spark/events", "spark/local"):
         (profile.work_dir / folder).mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    os.environ.setdefault("NUMBA_CACHE_DIR", str(profile.work_dir / "numba"))
     if profile.spark.master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     builder = SparkSession.builder.appName(name).master(profile.spark.master)
@@ -73,7 +72,6 @@ def _conf(profile: Profile) -> dict[str, str]:
         "spark.eventLog.enabled": "true",
         "spark.eventLog.dir": (work / "spark" / "events").as_uri(),
         "spark.local.dir": str(work / "spark" / "local"),
-        "spark.executorEnv.NUMBA_CACHE_DIR": str(work / "numba"),
         "spark.python.worker.reuse": "true",
         **profile.spark.conf,
     }

@@ -1,0 +1,1 @@
+"""Text kernels over Arrow buffers: signals, MinHash, similarity, cleaning. No Spark."""

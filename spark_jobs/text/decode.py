@@ -1,0 +1,43 @@
+"""UTF-8 to code points, compiled."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+
+@njit(cache=True, nogil=True)
+def decode(data: NDArray[np.uint8], start: int, end: int, out: NDArray[np.int32]) -> int:
+    """Write the code points of data[start:end] (valid UTF-8, as Arrow strings are) to `out`; their number."""
+    count = 0
+    i = start
+    while i < end:
+        byte = np.int32(data[i])
+        if byte < 0x80:
+            out[count] = byte
+            i += 1
+        elif byte < 0xE0:
+            out[count] = (byte & 0x1F) << 6 | (data[i + 1] & 0x3F)
+            i += 2
+        elif byte < 0xF0:
+            out[count] = (byte & 0x0F) << 12 | np.int32(data[i + 1] & 0x3F) << 6 | (data[i + 2] & 0x3F)
+            i += 3
+        else:
+            out[count] = (
+                (byte & 0x07) << 18
+                | np.int32(data[i + 1] & 0x3F) << 12
+                | np.int32(data[i + 2] & 0x3F) << 6
+                | (data[i + 3] & 0x3F)
+            )
+            i += 4
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def mix(value: np.uint64) -> np.uint64:
+    """The 64-bit finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit reaches every output bit."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))

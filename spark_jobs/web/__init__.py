@@ -1,0 +1,1 @@
+"""Reading a crawl: WARC records, charsets, HTML to text. No Spark."""
