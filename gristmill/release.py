@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from gristmill import verdicts
+from gristmill import ledger, verdicts
 from gristmill.catalogue import Catalogue
 from gristmill.errors import UserError
 from gristmill.lake import Lake, canonical_json, sha256_json
+from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
+from gristmill.profile import load_profile
 
 DATASETS = (
     "documents", "rejects", "heuristics", "language", "minhash", "duplicates", "decisions", "corpus", "index",
@@ -93,3 +95,23 @@ def _pointer(snapshot: str) -> str:
 def _decode(data: bytes) -> Release:
     body: dict[str, Any] = json.loads(data)
     return Release(**{**body, "partition_date": date.fromisoformat(body["partition_date"])})
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Release a snapshot as a process."""
+    args = stage_parser("Release a snapshot's judged datasets: swap its one pointer.").parse_args(argv)
+    lake = Lake.open(load_profile(args.profile))
+    Catalogue(lake).get(args.snapshot)
+    inputs = resolve_inputs(lake, args.snapshot, args.input, DATASETS)
+    with ledger.attempt(
+        lake, stage="release", scope=args.snapshot, config={}, inputs=inputs, run_id=args.run_id
+    ) as attempt:
+        released, changed = release(lake, args.snapshot, inputs)
+        attempt.outputs["release"] = released.digest
+        attempt.summary.update({"verdict": released.verdict, "changed": changed})
+    say(f"release {args.snapshot}: {released.digest[:12]} {'released' if changed else 'stands already'}")
+    write_result(args.result, attempt.outputs, attempt.summary)
+
+
+if __name__ == "__main__":
+    run_main(main)

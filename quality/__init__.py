@@ -1,1 +1,1 @@
-"""The quality room."""
+"""Metrics, gates, verdicts and reports: what a reviewer opens. No Spark, no torch."""

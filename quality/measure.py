@@ -1,0 +1,33 @@
+"""measure: one metrics table of a snapshot's datasets."""
+
+from __future__ import annotations
+
+from gristmill import ledger
+from gristmill.catalogue import Catalogue
+from gristmill.lake import Lake
+from gristmill.process import resolve_inputs, run_main, stage_parser, write_result
+from gristmill.profile import load_profile
+from gristmill.release import DATASETS
+from quality.metrics import snapshot_metrics
+
+INPUTS = tuple(name for name in DATASETS if name != "metrics")
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage as a process."""
+    args = stage_parser("Measure a snapshot's datasets into one small metrics table.").parse_args(argv)
+    lake = Lake.open(load_profile(args.profile))
+    snapshot = Catalogue(lake).get(args.snapshot)
+    inputs = resolve_inputs(lake, snapshot.id, args.input, INPUTS)
+    with ledger.attempt(
+        lake, stage="measure", scope=snapshot.id, config={}, inputs=inputs, run_id=args.run_id
+    ) as attempt:
+        table = snapshot_metrics(lake, snapshot, inputs)
+        entry = lake.write_table("metrics", "snapshot", table)
+        attempt.outputs["metrics"] = lake.publish("metrics", [entry], attempt.provenance()).digest
+        attempt.summary["rows"] = table.num_rows
+    write_result(args.result, attempt.outputs, attempt.summary)
+
+
+if __name__ == "__main__":
+    run_main(main)
