@@ -1,1 +1,1 @@
-"""The training room."""
+"""Pretraining and evaluation: model, data, loop, checkpoints. DeepSpeed ZeRO from one typed config."""
