@@ -1,0 +1,170 @@
+"""report: one self-contained, script-free HTML page per run, published whatever the verdict.
+
+Crawled text is untrusted: it is stripped of control and bidirectional characters, cut, and escaped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from gristmill import ledger, svg, verdicts
+from gristmill.catalogue import Catalogue, Snapshot
+from gristmill.lake import Lake, canonical_json
+from gristmill.process import run_main, say, stage_parser, write_result
+from gristmill.profile import load_profile
+from gristmill.release import DATASETS, candidate_digest
+from quality.examples import examples
+
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+STAGES = ("extract", "annotate", "deduplicate", "decide", "curate", "measure", "gate.snapshot", "release")
+
+
+def safe(text: object, length: int = 300) -> str:
+    """Untrusted text on one line, cut; escaping is the template's."""
+    clean = " ".join(_UNSAFE.sub("", str(text or "")).split())
+    return clean if len(clean) <= length else clean[: length - 1] + "…"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the stage as a process. Inputs that an upstream failure left out are missing in the report."""
+    args = stage_parser("Write the report of a snapshot's run.").parse_args(argv)
+    profile = load_profile(args.profile)
+    lake = Lake.open(profile)
+    snapshot = Catalogue(lake).get(args.snapshot)
+    inputs = dict(args.input)
+    if not inputs:
+        found = {name: ledger.newest_output(lake, snapshot.id, name) for name in DATASETS}
+        inputs = {name: digest for name, digest in found.items() if digest}
+    with ledger.attempt(
+        lake, stage="report", scope=snapshot.id, config={}, inputs=inputs, run_id=args.run_id
+    ) as attempt:
+        page = render(context(lake, snapshot, inputs, args.run_id))
+        digest = publish(lake, snapshot.id, args.run_id, page, attempt.provenance())
+        attempt.outputs["report"] = digest
+    copy = profile.work_dir / "reports" / f"{snapshot.id}.html"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(lake.path(lake.manifest(digest).files[0]), copy)
+    say(f"report {snapshot.id}: {copy}")
+    write_result(args.result, attempt.outputs, {"path": str(copy)})
+
+
+def publish(lake: Lake, snapshot: str, run_id: str, page: str, provenance: Mapping[str, Any]) -> str:
+    """Store the page and point `reports/<snapshot>/<run>.json` to it; a repeated run swaps the pointer."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "report.html"
+        path.write_text(page, encoding="utf-8")
+        digest = lake.publish("report", [lake.write_file("report", "report.html", path)], provenance).digest
+    key = f"reports/{snapshot}/{re.sub('[^A-Za-z0-9._+-]', '_', run_id)}.json"
+    body = canonical_json({"report": digest, "run_id": run_id, "snapshot": snapshot})
+    while not lake.storage.compare_and_swap(key, lake.storage.get(key), body):
+        continue
+    return digest
+
+
+def render(values: Mapping[str, Any]) -> str:
+    """The page; everything but our own SVG is escaped."""
+    environment = Environment(loader=PackageLoader("quality"), autoescape=True, undefined=StrictUndefined)
+    environment.filters["safe_text"] = safe
+    environment.filters["figure"] = svg.number_text
+    return environment.get_template("report.html").render(values)
+
+
+def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: str) -> dict[str, Any]:
+    """What the template shows; a section whose datasets are missing is None."""
+    complete = all(name in inputs for name in DATASETS)
+    verdict = None
+    if complete:
+        verdict = verdicts.latest(lake, candidate_digest({name: inputs[name] for name in DATASETS}))
+    metrics = _metrics(lake, inputs)
+    return {
+        "snapshot": snapshot, "run_id": run_id, "inputs": dict(sorted(inputs.items())),
+        "missing": [name for name in DATASETS if name not in inputs],
+        "verdict": verdict, "total": metrics.get("total", {}),
+        "pictures": _pictures(metrics) if metrics else {},
+        "rules": _rules(lake, inputs), "duplicates": _section(inputs, ("duplicates", "documents"), lambda:
+                                                             _duplicate_pairs(lake, inputs)),
+        "cost": _cost(lake, snapshot.id, run_id),
+    }  # fmt: skip
+
+
+def _section(inputs: Mapping[str, str], names: tuple[str, ...], build: Callable[[], Any]) -> Any:
+    return build() if all(name in inputs for name in names) else None
+
+
+def _metrics(lake: Lake, inputs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """scope -> "stage.metric" -> value (total) or [(key, value), ...]."""
+    if "metrics" not in inputs:
+        return {}
+    found: dict[str, dict[str, Any]] = {"total": {}}
+    for row in lake.read(inputs["metrics"]).to_pylist():
+        name = f"{row['stage']}.{row['metric']}"
+        if row["scope"] == "total":
+            found["total"][name] = row["value"]
+        else:
+            found.setdefault(row["scope"], {}).setdefault(name, []).append((row["key"], row["value"]))
+    return found
+
+
+def _pictures(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Markup]:
+    """Our own SVG: labels are escaped by gristmill.svg."""
+    total = metrics["total"]
+    lost = [*metrics.get("rule", {}).get("extract.removed", []), *metrics.get("rule", {}).get("decide.removed", []),
+            *metrics.get("rule", {}).get("curate.removed", [])]  # fmt: skip
+    start = ("records read", total["extract.records_in"] - total["extract.quarantined"])
+    charts = {
+        "flow": svg.waterfall(start, [(safe(k, 40), v) for k, v in lost if v], "in the corpus"),
+        "languages_in": svg.bars(metrics.get("language", {}).get("annotate.documents", [])[:12]),
+        "languages_kept": svg.bars(metrics.get("language", {}).get("curate.documents", [])[:12], colour=svg.COLOURS[2]),
+        "lengths": svg.columns(metrics.get("bin", {}).get("annotate.chars", [])),
+        "hosts": svg.bars([(safe(k, 40), v) for k, v in metrics.get("host", {}).get("extract.documents", [])[:12]]),
+        "clusters": svg.columns(metrics.get("size", {}).get("deduplicate.clusters", [])[:16]),
+    }
+    return {name: Markup(chart) for name, chart in charts.items()}  # noqa: S704
+
+
+def _rules(lake: Lake, inputs: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    """Each rule with its count and a few examples."""
+    if "decisions" not in inputs or "documents" not in inputs:
+        return None
+    return examples(lake, inputs["decisions"], inputs["documents"])
+
+
+def _duplicate_pairs(lake: Lake, inputs: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The largest clusters with the URLs of some members."""
+    table = lake.read(inputs["duplicates"], ["doc_id", "cluster_id", "cluster_size"])
+    urls = lake.read(inputs["documents"], ["doc_id", "url"])
+    largest = table.filter(pc.equal(table.column("doc_id"), table.column("cluster_id"))).to_pylist()
+    shown = []
+    for cluster in sorted(largest, key=lambda c: (-c["cluster_size"], c["doc_id"]))[:8]:
+        members = table.filter(pc.equal(table.column("cluster_id"), cluster["cluster_id"])).column("doc_id")
+        mine = urls.filter(pc.is_in(urls.column("doc_id"), members.combine_chunks())).column("url").to_pylist()
+        shown.append({"size": cluster["cluster_size"], "urls": mine[:4]})
+    return shown
+
+
+def _cost(lake: Lake, snapshot: str, run_id: str) -> list[dict[str, Any]]:
+    """The newest attempt per stage of this run, else of the snapshot."""
+    attempts = ledger.ended(lake, snapshot)
+    mine = [a for a in attempts if a["run_id"] == run_id] or attempts
+    newest = {a["stage"]: a for a in mine}
+    return [newest[stage] for stage in STAGES if stage in newest]
+
+
+def pointers(lake: Lake) -> list[dict[str, Any]]:
+    """Every published report: {report, run_id, snapshot, key}, by snapshot and run."""
+    keys = lake.storage.list("reports")
+    return [{**json.loads(lake.storage.get(key) or b"{}"), "key": Path(key).stem} for key in keys]
+
+
+if __name__ == "__main__":
+    run_main(main)
