@@ -24,9 +24,13 @@ class SparkSettings(Settings):
 
 class AirflowSettings(Settings):
     """`database`: SQLAlchemy URL of the metadata database, or `file:PATH` of a file whose first line is the
-    URL, so that no password stands in a profile; absent means SQLite in Airflow's own home."""
+    URL, so that no password stands in a profile; absent means SQLite in Airflow's own home.
+
+    `catchup`: an unpaused crawl_snapshot runs every past snapshot, not only the newest.
+    """
 
     database: str | None = None
+    catchup: bool = False
     parallelism: int = Field(default=4, ge=1, le=64)
 
     @property
