@@ -10,6 +10,7 @@ from gristmill.airflow.operators import StageOperator
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 TRAIN_ARGUMENTS = {
+    "mix": "{{ 'adhoc' if params.snapshots else '' }}",
     "model-size": "{{ params.model_size or '' }}",
     "zero-stage": "{{ '' if params.zero_stage is none else params.zero_stage }}",
     "steps": "{{ params.steps or '' }}",

@@ -146,7 +146,7 @@ def main(argv: list[str] | None = None) -> None:
     profile = load_profile(args.profile)
     lake, mix = Lake.open(profile), load_mix(profile.mix)
     if args.snapshots:
-        mix = mix.model_copy(update={"snapshots": args.snapshots.split(",")})
+        mix = mix.model_copy(update={"name": "adhoc", "snapshots": args.snapshots.split(",")})
     scope = args.run or mix_scope(lake, mix)
     with spark_tasks(profile, f"mix {mix.name}") as tasks:
         attempt = run(StageContext(lake, profile, scope, {}, tasks, args.run_id), mix)

@@ -10,6 +10,7 @@ from pathlib import Path
 from gristmill.catalogue import Catalogue, CatalogueError, Snapshot, default_date
 from gristmill.lake import Lake
 from gristmill.profile import load_profile
+from gristmill.status import backfill_command
 
 HELP = "add crawl snapshots to the catalogue, or list them"
 
@@ -46,14 +47,9 @@ def run(args: argparse.Namespace) -> int:
         raise CatalogueError(f"'{args.id}' does not say its date; give --date YYYY-MM-DD")
     snapshot = catalogue.add(args.id, day, paths)
     print(f"added {_line(snapshot)}")
-    print(f"run it:  {backfill_command(snapshot.partition_date)}")
+    print(f"run it:  {backfill_command(snapshot.partition_date.isoformat())}")
     print("or in the Airflow UI (`gristmill up`): crawl_snapshot -> Trigger -> Backfill, with that date as both bounds")
     return 0
-
-
-def backfill_command(day: date) -> str:
-    """The shell command that backfills the snapshot of one partition date."""
-    return f"gristmill backfill --from {day} --to {day}"
 
 
 def _paths(listing: Path | None, pattern: str | None) -> list[Path]:

@@ -1,0 +1,59 @@
+"""gristmill explain URL: what became of a page, and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from gristmill.explain import explain, nearest_urls
+from gristmill.lake import Lake
+from gristmill.profile import load_profile
+
+HELP = "show what became of a page: its record, signals, the rule that removed it, or its shard and cluster"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The URL."""
+    parser.add_argument("url", help="the page's URL as it was crawled")
+    parser.add_argument("--json", action="store_true", help="print the same as JSON")
+    parser.add_argument("--profile", help="profile name or file (default: $GRISTMILL_PROFILE, else demo)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every record of the URL; 1 when no released snapshot has it."""
+    lake = Lake.open(load_profile(args.profile))
+    found = explain(lake, args.url)
+    if args.json:
+        print(json.dumps(found, indent=1, default=str))
+    else:
+        print("\n\n".join(render(entry) for entry in found))
+    if not found:
+        near = "\n".join(f"  {url}" for url in nearest_urls(lake, args.url))
+        print(f"no released snapshot has {args.url}" + (f"; near it are\n{near}" if near else ""), file=sys.stderr)
+        return 1
+    return 0
+
+
+def render(entry: dict[str, Any]) -> str:
+    """One record as text."""
+    lines = [f"{entry['snapshot']}: {entry['file']} at byte {entry['offset']:,} (doc_id {entry['doc_id']})"]
+    if entry["became"] == "reject":
+        return "\n".join([*lines, f"  rejected: {entry['reason']} (HTTP status {entry['status']}, {entry['mime']})"])
+    lines.append(f"  document: {entry['title']!r}, {entry['html_bytes']:,} bytes of HTML, {entry['charset']}")
+    lines.append("  signals: " + ", ".join(f"{k} {_short(v)}" for k, v in entry["signals"].items()))
+    if entry["kept"]:
+        lines.append(f"  kept: in corpus shard {entry['shard']}")
+    else:
+        by = entry["removed_by"]
+        of = f", a duplicate of {by['duplicate_of']}" if "duplicate_of" in by else ""
+        lines.append(f"  removed: {by['reason']}, value {by['value']:g}, threshold {by['threshold']:g}{of}")
+    if "cluster" in entry:
+        cluster = entry["cluster"]
+        lines.append(f"  duplicate cluster {cluster['id']} of {cluster['size']}: {', '.join(cluster['others'])}")
+    return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

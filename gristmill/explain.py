@@ -1,0 +1,94 @@
+"""What became of a page: its record, its document, its signals, the rule that removed it or the shard that holds it."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gristmill import release
+from gristmill.catalogue import Catalogue
+from gristmill.lake import Lake
+from gristmill.release import Release
+from gristmill.schemas import OFFSET_BITS
+
+SIGNALS = ("heuristics", "language")
+
+
+def explain(lake: Lake, url: str) -> list[dict[str, Any]]:
+    """One entry per record of this URL in the current releases, by snapshot."""
+    found = []
+    for current in release.releases(lake):
+        for row in _where(lake, current, "documents", "url", url, ["doc_id", "url", "charset", "title", "html_bytes"]):
+            found.append(_document(lake, current, row))
+        for row in _where(lake, current, "rejects", "url", url, None):
+            found.append({**_record(lake, current, row["doc_id"]), "became": "reject", "reason": row["reason"],
+                          "status": row["status"], "mime": row["mime"]})  # fmt: skip
+    return found
+
+
+def nearest_urls(lake: Lake, url: str, count: int = 3) -> list[str]:
+    """URLs of the current releases that look like `url`."""
+    urls: set[str] = set()
+    for current in release.releases(lake):
+        for name in ("documents", "rejects"):
+            urls |= set(lake.read(current.datasets[name], ["url"]).column("url").drop_null().to_pylist())
+    return difflib.get_close_matches(url, sorted(urls), n=count, cutoff=0.4)
+
+
+def _record(lake: Lake, current: Release, doc_id: int) -> dict[str, Any]:
+    file = Catalogue(lake).get(current.snapshot).files[doc_id >> OFFSET_BITS]
+    offset = doc_id & ((1 << OFFSET_BITS) - 1)
+    return {"snapshot": current.snapshot, "file": file.path, "offset": offset, "doc_id": doc_id}
+
+
+def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, Any]:
+    doc_id = row["doc_id"]
+    decision = _one(lake, current, "decisions", doc_id)
+    entry = {**_record(lake, current, doc_id), "became": "document",
+             **{key: row[key] for key in ("charset", "title", "html_bytes")},
+             "signals": {k: v for name in SIGNALS for k, v in _one(lake, current, name, doc_id).items() if k != "doc_id"},
+             "kept": decision["kept"]}  # fmt: skip
+    if decision["kept"]:
+        entry["shard"] = _shard(lake, current, doc_id)
+    else:
+        entry["removed_by"] = {key: decision[key] for key in ("reason", "value", "threshold")}
+        if decision["duplicate_of"] is not None:
+            entry["removed_by"]["duplicate_of"] = _url(lake, current, decision["duplicate_of"])
+    if decision["cluster_id"] is not None:
+        members = _where(lake, current, "duplicates", "cluster_id", decision["cluster_id"], ["doc_id", "cluster_id"])
+        others = [_url(lake, current, m["doc_id"]) for m in members[:8] if m["doc_id"] != doc_id]
+        entry["cluster"] = {"id": decision["cluster_id"], "size": decision["cluster_size"], "others": others}
+    return entry
+
+
+def _shard(lake: Lake, current: Release, doc_id: int) -> str | None:
+    for entry in lake.manifest(current.datasets["corpus"]).files:
+        ids = lake.read_file(entry, ["doc_id"]).column("doc_id")
+        if pc.is_in(pa.array([doc_id], pa.int64()), ids.combine_chunks())[0].as_py():
+            return f"{entry.unit} ({lake.path(entry)})"
+    return None
+
+
+def _url(lake: Lake, current: Release, doc_id: int) -> str:
+    return str(_one(lake, current, "documents", doc_id, ["doc_id", "url"])["url"])
+
+
+def _one(lake: Lake, current: Release, name: str, doc_id: int, columns: list[str] | None = None) -> dict[str, Any]:
+    """The row of one document, read from its own file."""
+    entry = lake.manifest(current.datasets[name]).file(f"{doc_id >> OFFSET_BITS:06d}")
+    table = lake.read_file(entry, columns)
+    row: dict[str, Any] = table.filter(pc.equal(table.column("doc_id"), doc_id)).to_pylist()[0]
+    return row
+
+
+def _where(
+    lake: Lake, current: Release, name: str, column: str, value: object, columns: list[str] | None
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for entry in lake.manifest(current.datasets[name]).files:
+        table = lake.read_file(entry, columns)
+        rows += table.filter(pc.equal(table.column(column), pa.scalar(value, table.schema.field(column).type))).to_pylist()
+    return rows

@@ -1,0 +1,1 @@
+"""A private Airflow on this machine: started, watched and stopped without leaving a process behind."""

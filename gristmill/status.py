@@ -1,0 +1,116 @@
+"""What a person wants to know at a glance: snapshots, training runs, and the next command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gristmill import ledger, release, verdicts
+from gristmill.catalogue import Catalogue
+from gristmill.lake import Account, Lake
+from gristmill.promote import promoted, trained_models
+from gristmill.release import Release
+
+DUPLICATE_RULES = ("exact_duplicate", "near_duplicate")
+
+
+def summary(lake: Lake) -> dict[str, Any]:
+    """{"snapshots": [...], "training_runs": [...]}: from manifests and records, never from data."""
+    ended = ledger.ended(lake)
+    return {
+        "snapshots": [_snapshot(lake, key, day.isoformat(), ended) for key, day in Catalogue(lake).dates().items()],
+        "training_runs": [_training_run(lake, model.digest, model.run) for model in trained_models(lake)],
+    }
+
+
+def backfill_command(day: str) -> str:
+    """The command that backfills the snapshot of one partition date."""
+    return f".venv/bin/gristmill backfill --from {day} --to {day}"
+
+
+def _snapshot(lake: Lake, key: str, day: str, ended: list[dict[str, Any]]) -> dict[str, Any]:
+    mine = [a for a in ended if a["scope"] == key]
+    entry: dict[str, Any] = {"snapshot": key, "partition_date": day, "released": False}
+    current = release.current(lake, key)
+    if current is None:
+        entry["last_attempt"] = f"{mine[-1]['stage']} {mine[-1]['status']}" if mine else None
+        entry["backfill"] = backfill_command(day)
+        judged = [a for a in mine if a["stage"] == "gate.snapshot" and "verdict" in a["summary"]]
+        entry["verdict"] = judged[-1]["summary"]["verdict"] if judged else None
+        return entry
+    return {**entry, "released": True, **_released(lake, current)}
+
+
+def _released(lake: Lake, current: Release) -> dict[str, Any]:
+    extract, decide, corpus = (
+        lake.manifest(current.datasets[name]).account or Account(0, 0) for name in ("documents", "decisions", "corpus")
+    )
+    verdict = verdicts.latest(lake, current.digest)
+    return {
+        "release": current.digest, "verdict": verdict.outcome if verdict else current.verdict,
+        "records_in": extract.records_in, "documents": extract.out, "rejected": dict(extract.removed),
+        "quarantined": extract.quarantined, "kept": corpus.out,
+        "removed": {**{k: v for k, v in decide.removed.items() if k not in DUPLICATE_RULES}, **corpus.removed},
+        "duplicates": sum(decide.removed.get(rule, 0) for rule in DUPLICATE_RULES),
+    }  # fmt: skip
+
+
+def _training_run(lake: Lake, digest: str, run: dict[str, Any]) -> dict[str, Any]:
+    best = promoted(lake, run["mix"])
+    names = ("run_id", "mix", "parameters", "tokens", "steps", "zero_stage", "loss_first", "loss_last", "bpb", "energy")
+    folder = {entry.unit: str(lake.path(entry)) for entry in lake.manifest(digest).files}
+    return {
+        **{name: run[name] for name in names}, "model": digest, "promoted": best is not None and best.digest == digest,
+        "weights": folder["model.safetensors"], "card": folder["MODEL_CARD.md"],
+    }  # fmt: skip
+
+
+def render(found: dict[str, Any]) -> str:
+    """The summary as text."""
+    lines = ["Snapshots"]
+    for entry in found["snapshots"]:
+        lines += _render_released(entry) if entry["released"] else _render_open(entry)
+    if not found["snapshots"]:
+        lines.append("  none; add one with `gristmill snapshot add`")
+    lines.append("Training runs")
+    for run in found["training_runs"]:
+        lines += _render_run(run)
+    if not found["training_runs"]:
+        lines.append("  none yet")
+    return "\n".join(lines)
+
+
+def _render_released(entry: dict[str, Any]) -> list[str]:
+    return [
+        f"  {entry['snapshot']}  {entry['partition_date']}  released, verdict {entry['verdict'].upper()}",
+        f"    records in {entry['records_in']:,}   documents {entry['documents']:,}   kept {entry['kept']:,}"
+        f"   duplicates {entry['duplicates']:,}   quarantined {entry['quarantined']:,}",
+        f"    rejected  {_counts(entry['rejected'])}",
+        f"    removed   {_counts(entry['removed'])}",
+    ]
+
+
+def _render_open(entry: dict[str, Any]) -> list[str]:
+    state = f"last attempt: {entry['last_attempt']}" if entry["last_attempt"] else "never run"
+    verdict = f", verdict {entry['verdict'].upper()}" if entry["verdict"] else ""
+    return [
+        f"  {entry['snapshot']}  {entry['partition_date']}  NOT released ({state}{verdict})",
+        f"    run it: {entry['backfill']}",
+    ]
+
+
+def _render_run(run: dict[str, Any]) -> list[str]:
+    bpb, energy = run["bpb"], run["energy"]
+    return [
+        f"  {run['run_id']}  mix {run['mix']}{'  PROMOTED' if run['promoted'] else ''}",
+        f"    {run['parameters']:,} parameters   {run['tokens']:,} tokens in {run['steps']:,} steps   "
+        f"ZeRO stage {run['zero_stage']}   loss {run['loss_first']:.3f} -> {run['loss_last']:.3f}",
+        f"    bits per byte on held-out documents: {bpb['model']:.3f}   untrained {bpb['untrained']:.3f}   "
+        f"unigram {bpb['unigram']:.3f}",
+        f"    energy {energy['joules']:,.0f} J ({energy['method']})",
+        f"    model {run['weights']}",
+        f"    card  {run['card']}",
+    ]
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return "  ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda c: -c[1])) or "none"
