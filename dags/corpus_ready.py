@@ -1,42 +1,33 @@
-"""corpus_ready: released snapshots start pretraining, once, when the profile's mix is complete."""
+"""corpus_ready: start pretraining once, when every snapshot of the mix is released."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, PartitionedAssetTimetable, task
+from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 
-from gristmill.airflow.operators import RELEASES
-from gristmill.airflow.ready import requested_run
+from gristmill.airflow.operators import StartPretraining
+
+DOCUMENTATION = """
+Runs for each released snapshot. When all snapshots of the profile's mix are released and the mix says
+`auto_start: true`, it starts **pretrain** once for exactly these releases; otherwise its task is skipped and its log
+says what is missing.
+"""
+
+RELEASES = Asset(name="gristmill_releases", uri="gristmill://releases", group="gristmill")
 
 with DAG(
     dag_id="corpus_ready",
     schedule=PartitionedAssetTimetable(assets=RELEASES),
-    start_date=datetime(2000, 1, 1),
     catchup=False,
     max_active_runs=1,
-    is_paused_upon_creation=False,
-    tags=["gristmill", "data"],
+    tags=["gristmill", "data", "training"],
+    doc_md=DOCUMENTATION,
     default_args={
         "owner": "data-engineering",
         "retries": 1,
-        "retry_delay": timedelta(seconds=20),
-        "execution_timeout": timedelta(hours=1),
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(minutes=10),
     },
-    doc_md="Runs for every released snapshot. Starts `pretrain` when the mix that the profile names is complete and "
-    "has `auto_start`; else its log says what is missing.",
-) as dag:
-
-    @task.short_circuit
-    def mix_complete() -> str | None:
-        """The id of the pretraining run to start; nothing follows without one."""
-        return requested_run()
-
-    mix_complete() >> TriggerDagRunOperator(
-        task_id="start_pretrain",
-        trigger_dag_id="pretrain",
-        trigger_run_id="{{ ti.xcom_pull(task_ids='mix_complete') }}",
-        skip_when_already_exists=True,
-        logical_date=None,
-    )
+):
+    StartPretraining(task_id="start_pretraining", trigger_dag_id="pretrain", pool="default_pool")

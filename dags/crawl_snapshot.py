@@ -1,49 +1,75 @@
-"""crawl_snapshot: one run per crawl snapshot, from its listing to its release."""
+"""crawl_snapshot: one crawl snapshot, from WARC files to a judged release."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, TriggerRule, chain
+from airflow.sdk import DAG, Asset, TriggerRule, chain
 
-from gristmill.airflow.operators import ReleaseOperator, SnapshotOperator
-from gristmill.airflow.timetable import CrawlSnapshotTimetable
-from gristmill.catalogue import Catalogue
-from gristmill.lake import Lake
-from gristmill.profile import load_profile
+from gristmill.airflow.operators import StageOperator
+from gristmill.airflow.timetable import SnapshotTimetable
 
-profile = load_profile()
-dates = Catalogue(Lake.open(profile)).dates()
+DOCUMENTATION = """
+One run per snapshot of the catalogue (`gristmill snapshot list`); the snapshot's id is the run's **partition key**.
 
-SPARK_STAGES = ("extract", "annotate", "deduplicate", "decide", "curate")
+* **Backfill**: Trigger -> Backfill, the snapshots' dates as bounds; or `gristmill backfill --from --to`.
+* **One snapshot**: Trigger -> Advanced Options -> partition key.
+* The **report** is published whatever happens (tab *Data quality* of the run).
+* If the **gate** blocks, nothing is released and nothing downstream starts: see docs/gate-blocked.md.
+* Clearing or repeating a run is cheap: units of work that are done are reused.
+"""
+
+RELEASES = Asset(name="gristmill_releases", uri="gristmill://releases", group="gristmill")
+MEASURED = {
+    "documents": "extract", "rejects": "extract", "heuristics": "annotate", "language": "annotate",
+    "minhash": "annotate", "duplicates": "deduplicate", "decisions": "decide", "corpus": "curate", "index": "curate",
+}  # fmt: skip
+JUDGED = {**MEASURED, "metrics": "measure"}
 
 with DAG(
     dag_id="crawl_snapshot",
-    schedule=CrawlSnapshotTimetable({key: day.isoformat() for key, day in dates.items()}),
-    start_date=datetime(2000, 1, 1),
-    catchup=profile.airflow.catchup,
+    schedule=SnapshotTimetable(),
+    start_date=datetime(2013, 1, 1),
     max_active_runs=1,
-    is_paused_upon_creation=True,
     tags=["gristmill", "data"],
+    doc_md=DOCUMENTATION,
     default_args={
         "owner": "data-engineering",
         "retries": 1,
-        "retry_delay": timedelta(seconds=20),
+        "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(hours=24),
     },
-    doc_md="""
-    One run per crawl snapshot; the **partition key** is the snapshot's id in the catalogue (`gristmill snapshot list`).
-    Run past snapshots with *Trigger -> Backfill*; run one again with *Trigger -> Advanced Options -> partition key*.
-    A blocked gate releases nothing and starts nothing downstream; the report is published all the same.
-    """,
-) as dag:
-    stages = [SnapshotOperator(task_id=s, module=f"spark_jobs.{s}", pool="spark") for s in SPARK_STAGES]
-    measure = SnapshotOperator(task_id="measure", module="quality.measure")
-    gate = SnapshotOperator(task_id="gate", module="quality.gate", arguments={"kind": "snapshot"})
-    release = ReleaseOperator(task_id="release")
-    report = SnapshotOperator(task_id="report", module="quality.report", trigger_rule=TriggerRule.ALL_DONE)
-    # The report always runs, so it cannot be the leaf that colours the run.
-    finish = EmptyOperator(task_id="finish")
-    chain(*stages, measure, gate, release, report)
-    [release, report] >> finish
+):
+    extract = StageOperator(task_id="extract", module="spark_jobs.extract", pool="spark")
+    annotate = StageOperator(
+        task_id="annotate", module="spark_jobs.annotate", inputs={"documents": "extract"}, pool="spark"
+    )
+    deduplicate = StageOperator(
+        task_id="deduplicate", module="spark_jobs.deduplicate", pool="spark",
+        inputs={"documents": "extract", "minhash": "annotate"},
+    )  # fmt: skip
+    decide = StageOperator(
+        task_id="decide", module="spark_jobs.decide", pool="spark",
+        inputs={"heuristics": "annotate", "language": "annotate", "duplicates": "deduplicate"},
+    )  # fmt: skip
+    curate = StageOperator(
+        task_id="curate", module="spark_jobs.curate", pool="spark",
+        inputs={"documents": "extract", "heuristics": "annotate", "minhash": "annotate", "decisions": "decide"},
+    )  # fmt: skip
+    measure = StageOperator(task_id="measure", module="quality.measure", inputs=MEASURED, pool="default_pool")
+    gate = StageOperator(
+        task_id="gate", module="quality.gate", inputs=JUDGED, options={"kind": "snapshot"}, pool="default_pool"
+    )
+    release = StageOperator(
+        task_id="release", module="gristmill.release", inputs=JUDGED, outlets=[RELEASES], pool="default_pool"
+    )
+    report = StageOperator(
+        task_id="report", module="quality.report", inputs=JUDGED, allow_missing=True, pool="default_pool",
+        trigger_rule=TriggerRule.ALL_DONE,
+    )  # fmt: skip
+    # A run's state is that of its leaves; the report alone would turn a blocked run green.
+    finish = EmptyOperator(task_id="finish", pool="default_pool")
+
+    chain(extract, annotate, deduplicate, decide, curate, measure, gate, release, report, finish)
+    release >> finish

@@ -1,63 +1,88 @@
-"""pretrain: one run per training request, from released corpora to a promoted model."""
+"""pretrain: from released snapshots to a trained, judged and promoted language model."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from airflow.sdk import DAG, Param, chain
+from airflow.sdk import DAG, Param, chain, task
 
 from gristmill.airflow.operators import StageOperator
 
-NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-TRAIN_ARGUMENTS = {
-    "mix": "{{ 'adhoc' if params.snapshots else '' }}",
-    "model-size": "{{ params.model_size or '' }}",
-    "zero-stage": "{{ '' if params.zero_stage is none else params.zero_stage }}",
-    "steps": "{{ params.steps or '' }}",
-    "seed": "{{ '' if params.seed is none else params.seed }}",
-}
+DOCUMENTATION = """
+One run per training request. Empty fields mean: as the profile says. A request that was trained already is not
+trained again; a failed or stopped training resumes from its newest checkpoint when its task is cleared.
+The model is promoted only if its gate approves it against an untrained and a unigram model.
+"""
+
+PARAMS = {
+    "snapshots": Param(
+        None, type=["null", "array"], maxItems=200, title="Snapshots",
+        items={"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "maxLength": 64},
+        description="Released snapshots, one a line; empty: those of the profile's mix.",
+    ),
+    "model_size": Param(
+        None, type=["null", "string"], pattern="^[a-z0-9][a-z0-9-]*$", maxLength=31, title="Model size",
+        description="A size of the profile's pretrain file, such as micro, mini or small.",
+    ),
+    "zero_stage": Param(None, type=["null", "integer"], minimum=0, maximum=3, title="ZeRO stage"),
+    "steps": Param(None, type=["null", "integer"], minimum=1, maximum=10_000_000, title="Optimizer steps"),
+    "seed": Param(None, type=["null", "integer"], minimum=0, maximum=2**31 - 1, title="Seed"),
+}  # fmt: skip
 
 with DAG(
     dag_id="pretrain",
     schedule=None,
-    start_date=datetime(2000, 1, 1),
     catchup=False,
     max_active_runs=1,
-    is_paused_upon_creation=False,
     tags=["gristmill", "training"],
+    doc_md=DOCUMENTATION,
+    params=PARAMS,
     default_args={
         "owner": "research",
         "retries": 1,
-        "retry_delay": timedelta(seconds=20),
-        "execution_timeout": timedelta(days=14),
+        "retry_delay": timedelta(seconds=10),
+        "execution_timeout": timedelta(hours=24),
     },
-    params={
-        "snapshots": Param(
-            [], type="array", items={"type": "string", "pattern": NAME, "maxLength": 64}, maxItems=1000,
-            title="Snapshots", description="Released snapshots to train on; empty means the profile's mix",
-        ),
-        "model_size": Param(
-            None, type=["null", "string"], pattern=NAME, maxLength=40, title="Model size",
-            description="One of the sizes in the profile's pretrain file; empty means its default",
-        ),
-        "zero_stage": Param(
-            None, type=["null", "integer"], minimum=0, maximum=3, title="ZeRO stage",
-            description="0 replicates, 1 shards optimizer state, 2 gradients too, 3 parameters too",
-        ),
-        "steps": Param(None, type=["null", "integer"], minimum=1, maximum=10_000_000, title="Optimizer steps"),
-        "seed": Param(None, type=["null", "integer"], minimum=0, maximum=2**31 - 1, title="Seed"),
-    },
-    doc_md="One run per training request. Every field may stay empty: the profile's mix and pretrain file decide. "
-    "The same request on the same tokens resumes or reuses the same training run.",
-) as dag:  # fmt: skip
+):
+
+    @task(task_id="request", pool="default_pool", multiple_outputs=False)
+    def validate(params: dict[str, object] | None = None) -> dict[str, str | int | None]:
+        """Check the form's values again before hours are spent."""
+        from airflow.sdk.exceptions import AirflowFailException
+
+        from gristmill.airflow.request import validated
+        from gristmill.errors import UserError
+
+        try:
+            return validated(params or {})
+        except UserError as error:
+            raise AirflowFailException(str(error)) from None
+
     mix = StageOperator(
-        task_id="mix", module="spark_jobs.mix", pool="spark",
-        arguments={"snapshots": "{{ params.snapshots | join(',') }}"},
+        task_id="mix", module="spark_jobs.mix", scope="run", request_options=["snapshots"], pool="spark"
+    )
+    tokenize = StageOperator(
+        task_id="tokenize", module="spark_jobs.tokenize", scope="run", inputs={"mix": "mix"}, pool="spark"
+    )
+    tokens = {"tokens": "tokenize", "tokenizer": "tokenize"}
+    gate_tokens = StageOperator(
+        task_id="gate_tokens", module="quality.gate", scope="run", inputs=tokens, options={"kind": "tokens"},
+        pool="default_pool",
     )  # fmt: skip
-    tokenize = StageOperator(task_id="tokenize", module="spark_jobs.tokenize", pool="spark")
-    gate_tokens = StageOperator(task_id="gate_tokens", module="quality.gate", arguments={"kind": "tokens"})
-    train = StageOperator(task_id="train", module="training.launch", pool="training", arguments=TRAIN_ARGUMENTS)
-    evaluate = StageOperator(task_id="evaluate", module="training.evaluate", pool="training")
-    gate_model = StageOperator(task_id="gate_model", module="quality.gate", arguments={"kind": "model"})
-    promote = StageOperator(task_id="promote", module="gristmill.promote")
-    chain(mix, tokenize, gate_tokens, train, evaluate, gate_model, promote)
+    train = StageOperator(
+        task_id="train", module="training.launch", scope="run", inputs=tokens, pool="training", retries=2,
+        execution_timeout=timedelta(days=30), request_options=["mix", "model-size", "zero-stage", "steps", "seed"],
+    )  # fmt: skip
+    evaluate = StageOperator(
+        task_id="evaluate", module="training.evaluate", scope="run", inputs={"weights": "train", **tokens},
+        pool="training",
+    )  # fmt: skip
+    model = {"model": "evaluate"}
+    gate_model = StageOperator(
+        task_id="gate_model", module="quality.gate", scope="run", inputs=model, options={"kind": "model"},
+        pool="default_pool",
+    )  # fmt: skip
+    promote = StageOperator(
+        task_id="promote", module="gristmill.promote", scope="run", inputs=model, pool="default_pool"
+    )
+    chain(validate(), mix, tokenize, gate_tokens, train, evaluate, gate_model, promote)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gristmill import release
 from gristmill.errors import UserError
-from gristmill.lake import Lake
+from gristmill.lake import Lake, sha256_json
 from gristmill.release import Release
 from gristmill.settings import Settings, load_yaml
 
@@ -43,3 +43,12 @@ def mix_releases(lake: Lake, mix: Mix) -> list[Release]:
         raise MixIncomplete(f"mix '{mix.name}' waits for the release of {', '.join(absent)}; see `gristmill status`")
     found = [release.current(lake, snapshot) for snapshot in mix.snapshots]
     return [r for r in found if r is not None]
+
+
+def request_id(lake: Lake, mix: Mix) -> str:
+    """Id of the training request for exactly these releases of a mix: announced twice, it is the same request.
+
+    Raises MixIncomplete.
+    """
+    mixed = [[r.snapshot, r.digest] for r in mix_releases(lake, mix)]
+    return f"{mix.name}-{sha256_json([mix.model_dump(mode='json'), mixed])[:12]}"

@@ -26,7 +26,7 @@ class AirflowSettings(Settings):
     """`database`: SQLAlchemy URL of the metadata database, or `file:PATH` of a file whose first line is the
     URL, so that no password stands in a profile; absent means SQLite in Airflow's own home.
 
-    `catchup`: an unpaused crawl_snapshot runs every past snapshot, not only the newest.
+    `catchup`: an unpaused crawl_snapshot runs every past snapshot of the catalogue, not only the newest.
     """
 
     database: str | None = None

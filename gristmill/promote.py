@@ -69,9 +69,10 @@ def main(argv: list[str] | None = None) -> None:
         lake, stage="promote", scope=args.run or "manual", config={}, inputs=inputs, run_id=args.run_id
     ) as attempt:
         changed = promote(lake, inputs["model"])
+        attempt.outputs["model"] = inputs["model"]
         attempt.summary["changed"] = changed
     say(f"promote: {inputs['model'][:12]} {'promoted' if changed else 'stands already'}")
-    write_result(args.result, {"model": inputs["model"]}, attempt.summary)
+    write_result(args.result, attempt.outputs, attempt.summary)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""The Airflow side: only Airflow loads it, and it starts the rooms as processes, never by import."""
+"""The Airflow side: timetable, operators and plugin. Only Airflow loads it; it starts the rooms as processes."""

@@ -1,113 +1,188 @@
-"""Operators that start a stage as a process, hand digests from task to task, and leave no process behind."""
+"""Operators: a stage as a process of its own, and the start of pretraining.
+
+User values reach a stage only as `--name=value` arguments of a list, never through a shell or a template.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from airflow.sdk import Asset, BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from gristmill.catalogue import Catalogue, CatalogueError
-from gristmill.children import kill_group, start
-from gristmill.lake import Lake
-from gristmill.process import EXIT_GATE_BLOCKED, EXIT_USER_ERROR
-from gristmill.profile import Profile, load_profile
+from gristmill.children import start
 
-RELEASES = Asset(name="releases", uri="gristmill://releases")
-"""Its partitions are the released snapshots."""
+EXIT_USER_ERROR = 2
+EXIT_GATE_BLOCKED = 3
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_LINE_CHARACTERS = 4000
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+class StageFailed(RuntimeError):
+    """The stage ended with an error that a retry may cure."""
 
 
 class StageOperator(BaseOperator):
-    """Run `python -m MODULE` and return its output digests, {name: digest}, as XCom.
+    """Run `python -m <module>` for the run's snapshot or training request.
 
-    Inputs are what all upstream stages put out. `arguments` (templated) become `--key=value`; empty ones are
-    left out. Exit code 2 (a user's error) and 3 (a blocked gate) fail at once, any other is retried.
+    :param module: the stage.
+    :param scope: `snapshot`: the run's partition key; `run`: the id of the DAG run.
+    :param inputs: dataset name -> id of the task whose output it is.
+    :param options: constant options of the stage.
+    :param request: id of the task that returned the validated request, with `request_options`.
+    :param request_options: names of those of its values that this stage takes.
+    :param allow_missing: run although an upstream task failed and some inputs are missing.
+
+    Returns the output digests {dataset: digest}; each asset in `outlets` gets an event with the run's
+    partition key and these digests. A blocked gate and a user's error are not retried.
     """
 
-    template_fields: Sequence[str] = ("arguments",)
-    ui_color = "#e8f0f4"
-
-    def __init__(self, *, module: str, arguments: Mapping[str, str] | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        module: str,
+        scope: Literal["snapshot", "run"] = "snapshot",
+        inputs: Mapping[str, str] | None = None,
+        options: Mapping[str, str] | None = None,
+        request: str = "request",
+        request_options: Sequence[str] = (),
+        allow_missing: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.module = module
-        self.arguments = dict(arguments or {})
+        self.scope = scope
+        self.inputs = dict(inputs or {})
+        self.options = dict(options or {})
+        self.request = request
+        self.request_options = list(request_options)
+        self.allow_missing = allow_missing
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Context) -> dict[str, str]:
-        """Run the stage to its end."""
-        profile = load_profile()
-        with tempfile.TemporaryDirectory() as folder:
+        """Run the stage to its end; raises AirflowFailException or StageFailed with the stage's last words."""
+        with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
             result = Path(folder) / "result.json"
-            command = [sys.executable, "-m", self.module, f"--profile={profile.source}", f"--result={result}",
-                       f"--run-id={context['run_id']}", *self._scope(profile, context),
-                       *(f"--{key}={value}" for key, value in self.arguments.items() if str(value).strip()),
-                       *(f"--input={name}={digest}" for name, digest in self._inputs(context).items())]  # fmt: skip
-            self._run(command, profile)
-            return dict(json.loads(result.read_text(encoding="utf-8"))["outputs"])
+            self._run(stage_command(self.module, self._arguments(context), result))
+            found = json.loads(result.read_bytes())
+        self.log.info("summary: %s", found["summary"])
+        outputs: dict[str, str] = found["outputs"]
+        for asset in self.outlets:
+            event = context["outlet_events"][asset]
+            event.add_partitions(str(context["dag_run"].partition_key))
+            event.extra = dict(outputs)
+        return outputs
 
     def on_kill(self) -> None:
-        """Airflow stops the task: end the stage and all that it started."""
-        if self._process is not None:
-            kill_group(self._process)
+        """End the stage with all its processes."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait()
 
-    def _scope(self, profile: Profile, context: Context) -> list[str]:
-        return [f"--run={context['run_id']}"]
+    def _arguments(self, context: Context) -> dict[str, str | list[str]]:
+        run = context["dag_run"]
+        scope = run.partition_key if self.scope == "snapshot" else run.run_id
+        if not scope:
+            raise AirflowFailException(
+                "this run has no partition key; trigger it with a snapshot id as partition key (Advanced Options)"
+            )
+        arguments: dict[str, str | list[str]] = {"profile": os.environ.get("GRISTMILL_PROFILE", "demo")}
+        arguments |= {self.scope: scope, "run-id": run.run_id, **self.options}
+        if self.request_options:
+            request = context["ti"].xcom_pull(task_ids=self.request)
+            arguments |= {name: str(request[name]) for name in self.request_options if request[name] is not None}
+        return arguments | {"input": [f"{name}={digest}" for name, digest in self._inputs(context).items()]}
 
     def _inputs(self, context: Context) -> dict[str, str]:
-        """Output digests of every upstream stage that has any."""
-        tasks = sorted(self.get_flat_relative_ids(upstream=True))
-        found = context["ti"].xcom_pull(task_ids=tasks) if tasks else []
-        return {name: digest for outputs in found or [] if isinstance(outputs, dict) for name, digest in outputs.items()}
+        """Digest of each input, one look-up per upstream task."""
+        outputs = {task: context["ti"].xcom_pull(task_ids=task) or {} for task in sorted(set(self.inputs.values()))}
+        found = {name: outputs[task][name] for name, task in self.inputs.items() if name in outputs[task]}
+        if not self.allow_missing and (missing := sorted(set(self.inputs) - set(found))):
+            raise AirflowFailException(f"no digest of {', '.join(missing)} from the tasks before; clear and rerun those")
+        return found
 
-    def _run(self, command: list[str], profile: Profile) -> None:
-        """Stream the stage's lines into the task's log; raise by its exit code."""
-        self.log.info("starting %s", " ".join(command[1:]))
-        self._process = start(command, cwd=profile.root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert self._process.stdout is not None
-        last = ""
-        for line in self._process.stdout:
-            last = _CONTROL.sub("?", line.rstrip()) or last
-            self.log.info("%s", last)
-        code = self._process.wait()
+    def _run(self, command: list[str]) -> None:
+        self.log.info("running %s", " ".join(command[3:]))
+        guard = [sys.executable, "-m", "gristmill.service.guard", *command]
+        process = start(guard, env=stage_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                        stdin=subprocess.DEVNULL, errors="backslashreplace")  # fmt: skip
+        self._process = process
+        last: deque[str] = deque(maxlen=20)
+        assert process.stdout is not None
+        for line in process.stdout:
+            last.append(printable(line))
+            self.log.info("%s", last[-1])
+        code = process.wait()
         if code in (EXIT_USER_ERROR, EXIT_GATE_BLOCKED):
-            raise AirflowFailException(last)
+            raise AirflowFailException(last_words(last))
         if code:
-            raise RuntimeError(f"{self.module} ended with code {code}: {last}")
+            raise StageFailed(f"{self.module} ended with code {code}: {last_words(last)}")
 
 
-class SnapshotOperator(StageOperator):
-    """A stage of one snapshot: the run's partition key."""
+class StartPretraining(TriggerDagRunOperator):
+    """Start the pretraining of the profile's mix, once per set of releases, when the mix is complete.
 
-    def _scope(self, profile: Profile, context: Context) -> list[str]:
-        key = context["dag_run"].partition_key
-        if not key:
-            raise AirflowFailException("this run has no partition key; trigger crawl_snapshot with a snapshot id")
-        try:
-            Catalogue(Lake.open(profile)).get(key)
-        except CatalogueError as error:
-            raise AirflowFailException(str(error)) from None
-        return [f"--snapshot={key}"]
-
-
-class ReleaseOperator(SnapshotOperator):
-    """Release, and tell the rest of Airflow which partition of RELEASES is new."""
+    The run id is a function of what is mixed, so a second event finds the run and is skipped. Nobody's event
+    is believed: releases are looked up in the lake.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(module="gristmill.release", outlets=[RELEASES], **kwargs)
+        super().__init__(logical_date=None, skip_when_already_exists=True, **kwargs)
 
-    def execute(self, context: Context) -> dict[str, str]:
-        """Release; the event carries the snapshot and its digest."""
-        outputs = super().execute(context)
-        event = context["outlet_events"][RELEASES]
-        event.add_partitions(str(context["dag_run"].partition_key))
-        event.extra = {"release": outputs["release"]}
-        return outputs
+    def execute(self, context: Context) -> None:
+        """Skip with a sentence that says what is missing, or trigger."""
+        from gristmill.lake import Lake
+        from gristmill.mixes import load_mix, missing, request_id
+        from gristmill.profile import load_profile
+
+        profile = load_profile()
+        lake, mix = Lake.open(profile), load_mix(profile.mix)
+        if absent := missing(lake, mix):
+            raise AirflowSkipException(f"mix '{mix.name}' waits for the release of {', '.join(absent)}")
+        if not mix.auto_start:
+            raise AirflowSkipException(f"mix '{mix.name}' is complete; start pretraining by hand, or set auto_start")
+        self.trigger_run_id = request_id(lake, mix)
+        self.log.info("mix '%s' is complete: pretraining run %s", mix.name, self.trigger_run_id)
+        super().execute(context)
+
+
+def stage_command(module: str, arguments: Mapping[str, str | list[str]], result: Path) -> list[str]:
+    """argv of a stage: every value behind its own `--name=`."""
+    options = [
+        f"--{name}={value}"
+        for name, values in {**arguments, "result": str(result)}.items()
+        for value in ([values] if isinstance(values, str) else values)
+    ]
+    return [sys.executable, "-m", module, *options]
+
+
+def stage_environment() -> dict[str, str]:
+    """This process's environment without what is Airflow's own."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW__", "_AIRFLOW"))}
+    return {**own, "PYTHONUNBUFFERED": "1", "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+
+
+def printable(line: str) -> str:
+    """One log line: control and direction characters escaped, log-group markers broken, cut to 4,000 characters.
+
+    Crawled text may be in it.
+    """
+    escaped = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", line.rstrip("\r\n"))
+    return escaped.replace("::", ":\u200b:", 1)[:_LINE_CHARACTERS] if escaped.startswith("::") else escaped[:_LINE_CHARACTERS]
+
+
+def last_words(lines: Iterable[str]) -> str:
+    """The error sentence at the end of a stage's output: from the last `error: ` on, else the last line."""
+    found = [line for line in lines if line.strip()]
+    starts = [i for i, line in enumerate(found) if line.startswith("error: ")]
+    return "\n".join(found[starts[-1] :] if starts else found[-1:]).removeprefix("error: ") or "no output"

@@ -1,109 +1,113 @@
-"""One run per catalogue entry: the snapshot id is the run's partition key, its date the partition date."""
+"""Crawl snapshots as partitions: one run per catalogue entry, its id the run's partition key.
+
+The catalogue is read whenever Airflow asks, so a new entry needs no restart and no new DAG version.
+"""
 
 from __future__ import annotations
 
+import datetime
+import secrets
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.exceptions import InvalidPartitionKeyError
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
-from airflow.utils.types import DagRunType
-from pendulum import DateTime
 
-from gristmill.settings import nearest
+if TYPE_CHECKING:
+    from airflow.utils.types import DagRunType
+    from pendulum import DateTime
 
 
-class CrawlSnapshotTimetable(Timetable):
-    """Partitioned by the snapshots of the catalogue.
+class SnapshotTimetable(Timetable):
+    """Runs for the catalogue of $GRISTMILL_PROFILE, in order of partition dates (midnight UTC).
 
-    Backfill iterates the entries whose partition date lies in the range, both bounds inclusive. The schedule
-    runs each entry once its date has come; without catch-up, of the past ones only the newest.
+    With `catchup` the schedule goes through all past entries, without it only through the newest one and
+    those to come. Entries older than the newest run are never scheduled: fill such gaps by a backfill.
     """
 
+    description = "One run per crawl snapshot in the catalogue"
     partitioned = True
     periodic = True
     can_be_scheduled = True
-    description = "one run per crawl snapshot of the catalogue"
 
-    def __init__(self, snapshots: dict[str, str]) -> None:
-        """`snapshots`: id -> partition date (ISO 8601)."""
-        self.snapshots = dict(sorted(snapshots.items(), key=lambda item: (item[1], item[0])))
-
-    def serialize(self) -> dict[str, Any]:
-        return {"snapshots": self.snapshots}
-
-    @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> CrawlSnapshotTimetable:
-        return cls(data["snapshots"])
-
-    @property
-    def summary(self) -> str:
-        return f"{len(self.snapshots)} crawl snapshots"
-
-    def resolve_partition_date(self, partition_key: str | None) -> datetime | None:
-        """A run without a key would be a run of nothing, so it is refused where it is asked for."""
-        if partition_key is None:
-            raise InvalidPartitionKeyError(
-                "a run of crawl_snapshot needs a partition key: the id of a snapshot"
-                f"{nearest('', list(self.snapshots))}; in the trigger form it is under Advanced Options"
-            )
-        return self._decode_partition_date(partition_key)
-
-    def _decode_partition_date(self, partition_key: str) -> datetime:
-        if partition_key not in self.snapshots:
-            raise InvalidPartitionKeyError(
-                f"unknown snapshot '{partition_key}'{nearest(partition_key, list(self.snapshots))}; "
-                f"enter it first with `gristmill snapshot add`"
-            )
-        return _midnight(self.snapshots[partition_key])
-
-    def iter_partition_dagrun_infos(self, *, earliest: datetime, latest: datetime) -> Iterator[DagRunInfo]:
-        for info in self._entries():
-            assert info.partition_date is not None
-            if earliest <= info.partition_date <= latest:
-                yield info
+    def iter_partition_dagrun_infos(
+        self, *, earliest: datetime.datetime, latest: datetime.datetime
+    ) -> Iterator[DagRunInfo]:
+        """Runs of the snapshots from `earliest` to `latest`, both inclusive: what a backfill creates."""
+        for date, key in _entries():
+            if earliest <= date <= latest:
+                yield _run(date, key)
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        after = last_dagrun_info.partition_date if last_dagrun_info else None
-        left = [
-            info
-            for info in self._entries()
-            if (after is None or _date(info) > after)
-            and (restriction.earliest is None or _date(info) >= restriction.earliest)
-            and (restriction.latest is None or _date(info) <= restriction.latest)
+        """The next scheduled run after the last one, or None when the catalogue has no further entry."""
+        last = last_dagrun_info.partition_date if last_dagrun_info else None
+        ahead = [
+            (date, key)
+            for date, key in _entries()
+            if (last is None or date > last)
+            and (restriction.earliest is None or date >= restriction.earliest)
+            and (restriction.latest is None or date <= restriction.latest)
         ]
         if not restriction.catchup:
-            past = [info for info in left if _date(info) <= datetime.now(UTC)]
-            left = past[-1:] + left[len(past) :]
-        return left[0] if left else None
+            now = pendulum.now("UTC")
+            missed = [entry for entry in ahead if entry[0] <= now]
+            ahead = ahead[max(0, len(missed) - 1) :]
+        return _run(*ahead[0]) if ahead else None
 
-    def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
-        """Asked for by triggers with a logical date only; a snapshot has none."""
-        return DataInterval.exact(run_after)
+    def resolve_partition_date(self, partition_key: str | None) -> datetime.datetime | None:
+        """Partition date of a key; raises InvalidPartitionKeyError, so that a trigger without a key is refused."""
+        if partition_key is None:
+            raise InvalidPartitionKeyError(
+                f"A run needs a snapshot id as its partition key (in the form: Advanced Options). {_known()}"
+            )
+        return self._decode_partition_date(partition_key)
+
+    def _decode_partition_date(self, partition_key: str) -> datetime.datetime:
+        for date, key in _entries():
+            if key == partition_key:
+                return date
+        raise InvalidPartitionKeyError(
+            f"{partition_key[:80]!r} is not in the snapshot catalogue. {_known()} "
+            f"Add it with `gristmill snapshot add`."
+        )
 
     def generate_run_id(
         self, *, run_type: DagRunType, run_after: DateTime, data_interval: DataInterval | None, **extra: Any
     ) -> str:
-        """`<type>__<key or time>__<random>`: reprocessing makes a new run beside the old one."""
-        named = extra.get("partition_key") or run_after.isoformat()
-        return run_type.generate_run_id(suffix=f"{named}__{pendulum.now('UTC').format('YYYYMMDDTHHmmssSSSSSS')}")
+        """Type, key and a random suffix: reprocessing a snapshot makes a new run beside the old one."""
+        key = extra.get("partition_key") or run_after.strftime("%Y%m%dT%H%M%S")
+        return run_type.generate_run_id(suffix=f"{key}__{secrets.token_hex(4)}")
 
-    def _entries(self) -> list[DagRunInfo]:
-        return [
-            DagRunInfo(_midnight(day), None, partition_date=_midnight(day), partition_key=key)
-            for key, day in self.snapshots.items()
-        ]
+    def infer_manual_data_interval(self, *, run_after: DateTime) -> DataInterval:
+        """Asked only for triggers with a logical date; the interval is that instant."""
+        return DataInterval.exact(run_after)
 
-
-def _date(info: DagRunInfo) -> DateTime:
-    assert info.partition_date is not None
-    return info.partition_date
+    @property
+    def summary(self) -> str:
+        return "crawl snapshots"
 
 
-def _midnight(day: str) -> DateTime:
-    parsed = date.fromisoformat(day)
-    return pendulum.datetime(parsed.year, parsed.month, parsed.day, tz="UTC")
+def _entries() -> list[tuple[DateTime, str]]:
+    """(partition date, snapshot id) in date order."""
+    # Imported late: DAG files import this module, and parsing must stay light.
+    from gristmill.catalogue import Catalogue
+    from gristmill.lake import Lake
+    from gristmill.profile import load_profile
+
+    dates = Catalogue(Lake.open(load_profile())).dates()
+    return [(pendulum.datetime(day.year, day.month, day.day, tz="UTC"), key) for key, day in dates.items()]
+
+
+def _run(date: DateTime, key: str) -> DagRunInfo:
+    return DagRunInfo(run_after=date, data_interval=None, partition_date=date, partition_key=key)
+
+
+def _known() -> str:
+    keys = [key for _, key in _entries()]
+    if not keys:
+        return "The catalogue is empty."
+    shown = ", ".join(keys[-5:])
+    return f"The catalogue has {shown}." if len(keys) <= 5 else f"The newest of {len(keys)} entries are {shown}."

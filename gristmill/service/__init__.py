@@ -1,1 +1,1 @@
-"""A private Airflow on this machine: started, watched and stopped without leaving a process behind."""
+"""A private Airflow for one profile: start, stop, talk to it, and drive the demo through it. Imports no Airflow."""

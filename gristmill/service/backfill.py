@@ -9,19 +9,21 @@ from gristmill.catalogue import Catalogue
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.profile import load_profile
-from gristmill.service.local import LocalAirflow
-from gristmill.service.start_backfill import start_backfill
+from gristmill.service import control
+from gristmill.service.client import Client
+from gristmill.service.home import Home
 
+DAG = "crawl_snapshot"
 HELP = "run the snapshots of a range of partition dates (needs `gristmill up`)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The range, and what to do with snapshots that ran before."""
-    parser.add_argument("--from", dest="start", type=date.fromisoformat, required=True, help="first partition date")
-    parser.add_argument("--to", dest="end", type=date.fromisoformat, required=True, help="last partition date")
+    parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="first partition date")
+    parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True, help="last partition date")
     parser.add_argument(
         "--reprocess", choices=("none", "failed", "completed"), default="none",
-        help="run again: nothing, failed ones, or all (default: %(default)s)",
+        help="snapshots that ran before: leave them, run failed ones again, run all again (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--profile", help="profile name or file (default: $GRISTMILL_PROFILE, else demo)")
 
@@ -29,13 +31,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Start the backfill; its runs go on in the scheduler."""
     profile = load_profile(args.profile)
-    airflow = LocalAirflow(profile)
-    if not airflow.running:
+    home = Home(profile)
+    service = control.running(home)
+    if service is None:
         raise UserError("Airflow is not running; start it with `make up`")
     dates = Catalogue(Lake.open(profile)).dates()
-    keys = {key for key, day in dates.items() if args.start <= day <= args.end}
+    keys = [key for key, day in dates.items() if args.first <= day <= args.last]
     if not keys:
-        raise UserError(f"the catalogue has no snapshot from {args.start} to {args.end}; see `gristmill snapshot list`")
-    start_backfill(airflow.api(), keys, args.start, args.end, args.reprocess)
-    print(f"backfilling {', '.join(sorted(keys))}; follow it at {airflow.url}/dags/crawl_snapshot")
+        raise UserError(f"the catalogue has no snapshot from {args.first} to {args.last}; see `gristmill snapshot list`")
+    start_backfill(service.client(home), args.first, args.last, args.reprocess)
+    print(f"backfilling {', '.join(keys)}; follow it at {service.url}/dags/{DAG}")
     return 0
+
+
+def start_backfill(client: Client, first: date, last: date, reprocess: str) -> None:
+    """Backfill the snapshots from `first` to `last`. Raises ServiceError, 409 while another backfill goes on."""
+    client.backfill(DAG, first.isoformat(), last.isoformat(), reprocess, max_active_runs=1)
+    client.forget_next_run(DAG)
+    client.unpause(DAG)

@@ -1,52 +1,107 @@
-"""Processes of the service, found by a mark in their environment, never by name."""
+"""Processes as Linux shows them in /proc: who is still the one we started, and who descends from it."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-
-def marked(mark: str, value: str) -> list[int]:
-    """Pids of this machine's processes whose environment holds `mark=value`, this process aside."""
-    wanted = f"{mark}={value}".encode()
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            environment = (folder / "environ").read_bytes().split(b"\0")
-            if wanted in environment and int(folder.name) != os.getpid() and not _is_zombie(folder):
-                found.append(int(folder.name))
-    return sorted(found)
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def stop_all(mark: str, value: str, first: Iterable[int], grace_seconds: float) -> None:
-    """Ask `first` to end, then whoever is left of the marked, then kill. Returns when none is left."""
-    _signal(first, signal.SIGINT)
-    _wait_until_gone(mark, value, grace_seconds)
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if left := marked(mark, value):
-            _signal(left, number)
-            _wait_until_gone(mark, value, grace_seconds / 2)
+@dataclass(frozen=True)
+class Process:
+    """A process; `started` (clock ticks since boot) tells it from a later one with the same pid."""
+
+    pid: int
+    parent: int
+    session: int
+    started: int
+    state: str
+
+    @property
+    def dead(self) -> bool:
+        return self.state in "ZX"
 
 
-def _signal(pids: Iterable[int], number: signal.Signals) -> None:
-    for pid in pids:
+def process(pid: int) -> Process | None:
+    """The process with this pid, or None."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name stands in parentheses and may hold anything, spaces and parentheses too.
+    fields = stat.rpartition(")")[2].split()
+    return Process(pid, int(fields[1]), int(fields[3]), int(fields[19]), fields[0])
+
+
+def processes() -> list[Process]:
+    """All processes that this user can see."""
+    found = (process(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [p for p in found if p is not None]
+
+
+def descendants(root: int) -> list[Process]:
+    """Living descendants of a process, nearest first."""
+    children: dict[int, list[Process]] = {}
+    for each in processes():
+        children.setdefault(each.parent, []).append(each)
+    found: list[Process] = []
+    level = children.get(root, [])
+    while level:
+        found += [p for p in level if not p.dead]
+        level = [child for p in level for child in children.get(p.pid, [])]
+    return found
+
+
+def carries(pid: int, variable: str, value: str) -> bool:
+    """Whether a process was started with this environment variable."""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+    return f"{variable}={value}".encode() in environment.split(b"\0")
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of every orphan among its descendants, so that none gets away."""
+    _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def signal_at_parents_death(number: signal.Signals) -> None:
+    """Let the kernel send this process a signal when the thread that started it ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, number)
+
+
+def send(targets: Iterable[Process], number: signal.Signals) -> None:
+    """Signal processes that may be gone already."""
+    for target in targets:
         with suppress(ProcessLookupError):
-            os.kill(pid, number)
+            os.kill(target.pid, number)
 
 
-def _wait_until_gone(mark: str, value: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and marked(mark, value):
-        # Children of this process stay zombies until they are waited for.
-        with suppress(ChildProcessError):
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
-        time.sleep(0.1)
+def end_all(find: Callable[[], list[Process]], grace_seconds: float) -> int:
+    """SIGTERM to what `find` gives, SIGKILL after the grace, until nothing is left; how many were found."""
+    first = find()
+    send(first, signal.SIGTERM)
+    deadline = time.monotonic() + grace_seconds
+    while left := find():
+        if time.monotonic() > deadline:
+            send(left, signal.SIGKILL)
+        reap()
+        time.sleep(0.05)
+    return len(first)
 
 
-def _is_zombie(folder: Path) -> bool:
-    return (folder / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+def reap() -> None:
+    """Collect ended children, so that they do not stay as zombies."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass

@@ -1,30 +1,31 @@
-"""gristmill up: start the private Airflow and say where it is."""
+"""gristmill up: start a private Airflow for a profile."""
 
 from __future__ import annotations
 
 import argparse
+import time
 
-from gristmill.profile import Profile, load_profile
-from gristmill.service.environment import USER, password_file
-from gristmill.service.local import LocalAirflow
+from gristmill.profile import load_profile
+from gristmill.service import control
+from gristmill.service.home import USER, Home
 
-HELP = "start a private Airflow on this machine and print its address"
+HELP = "start a private Airflow and print its address"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Only the profile."""
+    """--profile, --port."""
     parser.add_argument("--profile", help="profile name or file (default: $GRISTMILL_PROFILE, else demo)")
+    parser.add_argument("--port", type=int, help="port on 127.0.0.1 (default: 8080 if free, else any free one)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Start it, or find it running."""
-    profile = load_profile(args.profile)
-    airflow = LocalAirflow(profile)
-    airflow.start()
-    print(how_to_open(profile, airflow.url))
+    """Start it, or say where it runs."""
+    home = Home(load_profile(args.profile))
+    clock = time.monotonic()
+    before = control.running(home)
+    service = control.start(home, args.port)
+    state = "runs already" if before else f"runs, started in {time.monotonic() - clock:.0f} s"
+    print(f"Airflow {state}: {service.url}")
+    print(f"user {USER}, password in {home.passwords}")
+    print("stop it with `gristmill down`")
     return 0
-
-
-def how_to_open(profile: Profile, url: str) -> str:
-    """Where the UI is and how to log in."""
-    return f"Airflow: {url}   user {USER}, password in {password_file(profile)}\nstop it with `make down`"
