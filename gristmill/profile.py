@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
@@ -26,11 +26,12 @@ class AirflowSettings(Settings):
     """`database`: SQLAlchemy URL of the metadata database, or `file:PATH` of a file whose first line is the
     URL, so that no password stands in a profile; absent means SQLite in Airflow's own home.
 
-    `catchup`: an unpaused crawl_snapshot runs every past snapshot of the catalogue, not only the newest.
+    `schedule`: what an unpaused crawl_snapshot runs by itself: `none` (backfills and triggers only), `new` (the
+    newest snapshot of the catalogue and those that are added later) or `all` (also every older one).
     """
 
     database: str | None = None
-    catchup: bool = False
+    schedule: Literal["none", "new", "all"] = "new"
     parallelism: int = Field(default=4, ge=1, le=64)
 
     @property
@@ -74,12 +75,16 @@ def project_root(start: Path) -> Path:
     return start.resolve().parent
 
 
+PROJECT = project_root(Path(__file__))
+"""Where Gristmill itself is: its profiles, DAG files and embedded crawl."""
+
+
 def profile_path(name_or_path: str | None) -> Path:
     """Path of a profile given by name (`demo`), by path, or by $GRISTMILL_PROFILE when None."""
     wanted = name_or_path or os.environ.get("GRISTMILL_PROFILE") or DEFAULT_PROFILE
     if wanted.endswith((".yaml", ".yml")):
         return Path(wanted).resolve()
-    folder = project_root(Path(__file__)) / "configs" / "profiles"
+    folder = PROJECT / "configs" / "profiles"
     path = folder / f"{wanted}.yaml"
     if not path.is_file():
         raise SettingsError(f"no profile '{wanted}'{nearest(wanted, [p.stem for p in folder.glob('*.yaml')])}")

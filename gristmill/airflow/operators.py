@@ -24,7 +24,7 @@ from gristmill.children import start
 
 EXIT_USER_ERROR = 2
 EXIT_GATE_BLOCKED = 3
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _LINE_CHARACTERS = 4000
 
 

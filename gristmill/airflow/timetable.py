@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from airflow.utils.types import DagRunType
     from pendulum import DateTime
 
+    from gristmill.profile import Profile
+
 
 class SnapshotTimetable(Timetable):
     """Runs for the catalogue of $GRISTMILL_PROFILE, in order of partition dates (midnight UTC).
 
-    With `catchup` the schedule goes through all past entries, without it only through the newest one and
-    those to come. Entries older than the newest run are never scheduled: fill such gaps by a backfill.
+    The profile's `airflow.schedule` says what is scheduled, in place of the DAG's `catchup`. Entries older than
+    the newest run are never scheduled: fill such gaps by a backfill.
     """
 
     description = "One run per crawl snapshot in the catalogue"
@@ -43,6 +45,9 @@ class SnapshotTimetable(Timetable):
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """The next scheduled run after the last one, or None when the catalogue has no further entry."""
+        schedule = _profile().airflow.schedule
+        if schedule == "none":
+            return None
         last = last_dagrun_info.partition_date if last_dagrun_info else None
         ahead = [
             (date, key)
@@ -51,7 +56,7 @@ class SnapshotTimetable(Timetable):
             and (restriction.earliest is None or date >= restriction.earliest)
             and (restriction.latest is None or date <= restriction.latest)
         ]
-        if not restriction.catchup:
+        if schedule == "new":
             now = pendulum.now("UTC")
             missed = [entry for entry in ahead if entry[0] <= now]
             ahead = ahead[max(0, len(missed) - 1) :]
@@ -90,14 +95,19 @@ class SnapshotTimetable(Timetable):
         return "crawl snapshots"
 
 
+def _profile() -> Profile:
+    from gristmill.profile import load_profile
+
+    return load_profile()
+
+
 def _entries() -> list[tuple[DateTime, str]]:
     """(partition date, snapshot id) in date order."""
     # Imported late: DAG files import this module, and parsing must stay light.
     from gristmill.catalogue import Catalogue
     from gristmill.lake import Lake
-    from gristmill.profile import load_profile
 
-    dates = Catalogue(Lake.open(load_profile())).dates()
+    dates = Catalogue(Lake.open(_profile())).dates()
     return [(pendulum.datetime(day.year, day.month, day.day, tz="UTC"), key) for key, day in dates.items()]
 
 

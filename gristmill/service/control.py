@@ -200,6 +200,8 @@ def _free_port() -> int:
     """A port that was free a moment ago: 8080 when nobody has it, so that the address is easy to remember."""
     for port in (8080, 0):
         with socket.socket() as probe:
+            # A port that an ended server has just left counts as free, as it does for the next server.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

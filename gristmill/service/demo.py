@@ -14,7 +14,7 @@ from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.mixes import Mix, load_mix, missing, request_id
 from gristmill.process import say
-from gristmill.profile import Profile, load_profile
+from gristmill.profile import PROJECT, Profile, load_profile
 from gristmill.promote import promoted
 from gristmill.service import backfill, control
 from gristmill.service.client import JSON, Client, ServiceError
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     profile = load_profile(args.profile)
     lake, mix = Lake.open(profile), load_mix(profile.mix)
-    register(lake, profile.root / "data" / "crawl" / "embedded")
+    register(lake, PROJECT / "data" / "crawl" / "embedded")
     if finished(lake, mix):
         say("all snapshots are released and their model is promoted already; nothing was redone")
     else:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from gristmill.errors import UserError
-from gristmill.profile import Profile
+from gristmill.profile import PROJECT, Profile
 
 USER = "admin"
 COMPONENTS = ("api-server", "dag-processor", "scheduler")
@@ -74,7 +74,7 @@ class Home:
         url = f"http://127.0.0.1:{port}"
         raw: dict[str, dict[str, object]] = {
             "core": {
-                "dags_folder": self.profile.root / "dags",
+                "dags_folder": PROJECT / "dags",
                 "executor": "LocalExecutor",
                 "parallelism": self.profile.airflow.parallelism,
                 "load_examples": False,
@@ -95,7 +95,6 @@ class Home:
             "logging": {"base_log_folder": self.logs},
             "usage_data_collection": {"enabled": False},
             "scheduler": {
-                "catchup_by_default": self.profile.airflow.catchup,
                 "scheduler_idle_sleep_time": 0.3,
                 # A task whose scheduler died is found within a minute or two, not five.
                 "orphaned_tasks_check_interval": 30,

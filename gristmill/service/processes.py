@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
@@ -24,7 +24,7 @@ class Process:
     parent: int
     session: int
     started: int
-    state: str
+    state: str = field(compare=False)
 
     @property
     def dead(self) -> bool:

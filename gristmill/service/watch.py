@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from gristmill.process import say
-from gristmill.service.client import JSON, Client
+from gristmill.service.client import JSON, Client, ServiceError
 
 FINAL = ("success", "failed")
 POLL_SECONDS = 0.5
@@ -22,7 +22,7 @@ class Watch:
         self.began = time.monotonic()
         self.spoke = self.began
         self.states: dict[tuple[str, str, str], str] = {}
-        self.running = ""
+        self.running: tuple[str, str, str, int] | None = None
 
     def until_final(self, dag: str, find: Callable[[], Sequence[JSON]], wanted: int = 1) -> list[JSON]:
         """Report on the runs that `find` gives until `wanted` of them are there and all have ended."""
@@ -33,7 +33,7 @@ class Watch:
             if len(runs) >= wanted and all(run["state"] in FINAL for run in runs):
                 return runs
             if time.monotonic() - self.spoke > QUIET_SECONDS:
-                self.say(f"... {self.running or 'waiting for the scheduler'}")
+                self.say(f"... {self._last_words()}")
             time.sleep(POLL_SECONDS)
 
     def say(self, text: str) -> None:
@@ -53,9 +53,20 @@ class Watch:
             seconds = f" in {task['duration']:.0f} s" if state in FINAL and task.get("duration") else ""
             self.say(f"{label}: {name} {state}{seconds}")
             if state == "running":
-                self.running = f"{label}: {name} is running"
+                self.running = (dag, run_id, name, task["try_number"])
         if run["state"] in FINAL and self._changed((dag, run_id, ""), run["state"]):
             self.say(f"{label}: run {run['state'].upper()}")
+
+    def _last_words(self) -> str:
+        """What the task that was seen running last says of its progress."""
+        if self.running is None:
+            return "waiting for the scheduler"
+        dag, run_id, task, attempt = self.running
+        try:
+            lines = [line for line in self.client.log(dag, run_id, task, attempt) if " WARN " not in line]
+        except ServiceError:
+            lines = []
+        return f"{task}: {lines[-1][:160] if lines else 'running'}"
 
     def _changed(self, key: tuple[str, str, str], state: str) -> bool:
         changed = self.states.get(key) != state
