@@ -75,8 +75,10 @@ class Catalogue:
                 f"add it with `gristmill snapshot add {snapshot_id} --glob PATTERN`"
             )
         entry = entries[snapshot_id]
-        listing = json.loads(self.storage.get(entry["listing"]) or b"[]")
-        files = tuple(InputFile(i, path, size) for i, (path, size) in enumerate(listing))
+        listing = self.storage.get(entry["listing"])
+        if listing is None:
+            raise CatalogueError(f"the listing {entry['listing']} of snapshot '{snapshot_id}' is lost; restore it")
+        files = tuple(InputFile(i, path, size) for i, (path, size) in enumerate(json.loads(listing)))
         return Snapshot(snapshot_id, date.fromisoformat(entry["partition_date"]), files)
 
     def add(self, snapshot_id: str, partition_date: date, paths: Sequence[Path]) -> Snapshot:
@@ -160,7 +162,7 @@ def _listing(known: list[tuple[str, int]], paths: Sequence[Path]) -> list[tuple[
             raise CatalogueError(f"{absolute} is not a file that can be read")
         seen.add(absolute)
         listing.append((absolute, path.stat().st_size))
-    if not listing:
+    if not paths:
         raise CatalogueError("no files given; check the --glob pattern or the --paths file")
     if len(listing) > MAX_FILES:
         raise CatalogueError(f"{len(listing)} files are more than the {MAX_FILES} that a doc_id can address")

@@ -47,12 +47,17 @@ def _record(lake: Lake, current: Release, doc_id: int) -> dict[str, Any]:
 def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, Any]:
     doc_id = row["doc_id"]
     decision = _one(lake, current, "decisions", doc_id)
+    signals = {name: value for family in SIGNALS for name, value in _one(lake, current, family, doc_id).items()}
+    signals.pop("doc_id")
+    shard = _shard(lake, current, doc_id) if decision["kept"] else None
     entry = {**_record(lake, current, doc_id), "became": "document",
              **{key: row[key] for key in ("charset", "title", "html_bytes")},
-             "signals": {k: v for name in SIGNALS for k, v in _one(lake, current, name, doc_id).items() if k != "doc_id"},
-             "kept": decision["kept"]}  # fmt: skip
-    if decision["kept"]:
-        entry["shard"] = _shard(lake, current, doc_id)
+             "signals": signals, "kept": shard is not None}  # fmt: skip
+    if shard is not None:
+        entry["shard"] = shard
+    elif decision["kept"]:
+        # The policy kept it, and cleaning its text left nothing: `curate` removed it.
+        entry["removed_by"] = {"reason": "empty_after_cleaning", "value": 0.0, "threshold": 1.0}
     else:
         entry["removed_by"] = {key: decision[key] for key in ("reason", "value", "threshold")}
         if decision["duplicate_of"] is not None:
@@ -90,5 +95,6 @@ def _where(
     rows: list[dict[str, Any]] = []
     for entry in lake.manifest(current.datasets[name]).files:
         table = lake.read_file(entry, columns)
-        rows += table.filter(pc.equal(table.column(column), pa.scalar(value, table.schema.field(column).type))).to_pylist()
+        wanted = pa.scalar(value, table.schema.field(column).type)
+        rows += table.filter(pc.equal(table.column(column), wanted)).to_pylist()
     return rows

@@ -1,18 +1,20 @@
 """Garbage collection: forget what no release, verdict, model, report or checkpoint names.
 
-Safe beside running stages: nothing younger than `min_age_seconds` is touched, and a stage that reuses a file
-makes it young again. Safe under kill: names go before what they name, so no record ever names a file that
-is gone.
+Safe beside running stages: what is younger than `min_age_seconds` stays, and what a stage reads, reuses or
+publishes again becomes young. Safe under kill: names go before what they name, so no record ever names a
+file that is gone, and the next collection takes the rest.
 """
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gristmill.lake import Lake
-from gristmill.reachable import files_of, named_manifests
+from gristmill.reachable import named_manifests, read_json
+
+Old = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -24,39 +26,68 @@ class Garbage:
 
 
 def find_garbage(lake: Lake, min_age_seconds: float) -> Garbage:
-    """What `collect` would forget."""
-    manifests = named_manifests(lake)
-    keep = files_of(lake, manifests)
-    horizon = time.time() - min_age_seconds
+    """What `collect` would forget now."""
+    old = _older_than(lake, min_age_seconds)
+    names = _dead_names(lake, old)
+    keys = (*names, *_dead_objects(lake, old, without=set(names)))
+    return Garbage(keys, sum(_size(lake, key) for key in keys))
+
+
+def collect(lake: Lake, min_age_seconds: float) -> Garbage:
+    """Forget it; returns what was forgotten."""
+    old = _older_than(lake, min_age_seconds)
+    names = _forget(lake, old, _dead_names(lake, old))
+    # Asked only now: a name that a stage has made young meanwhile still stands, and keeps its files.
+    objects = _forget(lake, old, _dead_objects(lake, old))
+    return Garbage(names.keys + objects.keys, names.bytes + objects.bytes)
+
+
+def _forget(lake: Lake, old: Old, keys: Iterable[str]) -> Garbage:
+    gone, size = [], 0
+    for key in keys:
+        if old(key):
+            size += _size(lake, key)
+            lake.storage.delete(key)
+            gone.append(key)
+    return Garbage(tuple(gone), size)
+
+
+def _dead_names(lake: Lake, old: Old) -> list[str]:
+    """Unit records, manifests and provenance that go; a unit record stays while its files do."""
+    named = {f"manifests/{digest}.json" for digest in named_manifests(lake)}
+    manifests = lake.storage.list("manifests")
+    dead = [key for key in manifests if key not in named and old(key)]
+    left = set(manifests) - set(dead)
+    # Provenance that lacks its manifest is what a killed collection left.
+    orphans = [k for k in lake.storage.list("provenance") if f"manifests/{k.split('/')[1]}.json" not in left and old(k)]
+    stays = _files(lake, left) | {key for key in lake.storage.list("objects") if not old(key)}
+    units = [key for key in lake.storage.list("units") if old(key) and not _files(lake, [key]) <= stays]
+    return [*units, *dead, *orphans]
+
+
+def _dead_objects(lake: Lake, old: Old, without: Iterable[str] = ()) -> list[str]:
+    """Files that no name, except those in `without`, names; and what killed writers left."""
+    names = {*lake.storage.list("units"), *lake.storage.list("manifests")}.difference(without)
+    named = _files(lake, names)
+    return [key for key in (*lake.storage.list("objects"), *lake.storage.list("tmp")) if key not in named and old(key)]
+
+
+def _files(lake: Lake, names: Iterable[str]) -> set[str]:
+    """Data files that manifests and unit records name."""
+    bodies = (read_json(lake, key) for key in names)
+    return {entry["path"] for body in bodies for entry in body.get("files", body.values())}
+
+
+def _older_than(lake: Lake, seconds: float) -> Old:
+    horizon = time.time() - seconds
 
     def old(key: str) -> bool:
-        return lake.storage.local_path(key).stat().st_mtime < horizon
+        modified = lake.storage.modified(key)
+        return modified is not None and modified < horizon
 
-    young = {key for key in lake.storage.list("objects") if not old(key)}
-    units = [key for key in lake.storage.list("units") if old(key) and not _files(lake, key) <= keep | young]
-    dead = [key for key in lake.storage.list("manifests") if old(key) and _digest(key) not in manifests
-            and not _files(lake, key) & young]  # fmt: skip
-    gone = {_digest(key) for key in dead}
-    kept_by_name = {f for key in lake.storage.list("manifests") if _digest(key) not in gone for f in _files(lake, key)}
-    kept_by_unit = {f for key in lake.storage.list("units") if key not in set(units) for f in _files(lake, key)}
-    provenance = [key for digest in gone for key in lake.storage.list(f"provenance/{digest}")]
-    objects = [key for key in lake.storage.list("objects") if key not in keep | young | kept_by_name | kept_by_unit]
-    keys = (*units, *dead, *provenance, *objects)
-    return Garbage(keys, sum(lake.storage.local_path(key).stat().st_size for key in keys))
+    return old
 
 
-def collect(lake: Lake, garbage: Garbage) -> None:
-    """Forget it."""
-    for key in garbage.keys:
-        lake.storage.delete(key)
-
-
-def _files(lake: Lake, key: str) -> set[str]:
-    """Data files that a manifest or a unit record names."""
-    body = json.loads(lake.storage.get(key) or b"{}")
-    entries = body["files"] if "files" in body else body.values()
-    return {entry["path"] for entry in entries}
-
-
-def _digest(key: str) -> str:
-    return key.removeprefix("manifests/").removesuffix(".json")
+def _size(lake: Lake, key: str) -> int:
+    path = lake.storage.local_path(key)
+    return path.stat().st_size if path.is_file() else 0

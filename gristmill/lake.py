@@ -1,7 +1,7 @@
 """The lake: immutable, content-addressed datasets over three storage primitives.
 
 A dataset is a manifest `manifests/<digest>.json` that names its files. The digest covers the schema and
-the sorted (unit, sha256, rows) of the files, so equal content has one digest wherever and however it was
+the sorted (unit, sha256, rows, mass balance) of the files, so equal content has one digest wherever and however it was
 made. Where it was made stands beside it in `provenance/<digest>/`, outside the digest.
 """
 
@@ -162,10 +162,28 @@ class Lake:
         entries = tuple(sorted(files, key=lambda f: f.unit))
         self._check(dataset, entries)
         digest = dataset_digest(dataset, entries)
-        body = {"dataset": dataset, "schema": _schema_text(dataset), "files": [asdict(f) for f in entries]}
-        self.storage.put_if_absent(f"manifests/{digest}.json", canonical_json(body))
+        body = {"dataset": dataset, "schema": schema_text(dataset), "files": [asdict(f) for f in entries]}
+        self._put_or_heal(digest, canonical_json(body), entries)
         self.storage.put_if_absent(f"provenance/{digest}/{uuid.uuid4().hex}.json", canonical_json(provenance))
         return self.manifest(digest)
+
+    def _put_or_heal(self, digest: str, body: bytes, entries: Sequence[FileEntry]) -> None:
+        """Create the manifest. One that stands becomes young; it is replaced if it or its files are damaged."""
+        key = f"manifests/{digest}.json"
+        while not self.storage.put_if_absent(key, body):
+            # Touched before it is read: from here on garbage collection spares it.
+            if not self.storage.touch(key) or (standing := self.storage.get(key)) is None:
+                continue
+            if self._whole(digest, standing, entries) or self.storage.compare_and_swap(key, standing, body):
+                return
+
+    def _whole(self, digest: str, standing: bytes, entries: Sequence[FileEntry]) -> bool:
+        """Whether a standing manifest names intact files; those that are among `entries` are known to be."""
+        known = {entry.path for entry in entries}
+        try:
+            return all(f.path in known or self.intact(f) for f in _decode_manifest(digest, standing).files)
+        except LakeError:
+            return False
 
     def _check(self, dataset: str, entries: Sequence[FileEntry]) -> None:
         if len({f.unit for f in entries}) != len(entries):
@@ -183,12 +201,11 @@ class Lake:
     # Reading
 
     def manifest(self, digest: str) -> Manifest:
-        """The published dataset with this digest; raises LakeError when there is none."""
+        """The published dataset with this digest; raises LakeError when there is none or it was changed."""
         data = self.storage.get(f"manifests/{digest}.json")
         if data is None:
             raise LakeError(f"no dataset with digest '{digest}' in this lake; `gristmill status` lists releases")
-        body = json.loads(data)
-        return Manifest(digest, body["dataset"], tuple(FileEntry.from_json(f) for f in body["files"]))
+        return _decode_manifest(digest, data)
 
     def path(self, entry: FileEntry) -> Path:
         """Where a task reads the file."""
@@ -207,35 +224,61 @@ class Lake:
         """All rows of a dataset, in unit order."""
         manifest = self.manifest(digest)
         if not manifest.files:
-            table = SCHEMAS[manifest.dataset].empty_table()
+            table = declared(manifest.dataset).empty_table()
             return table.select(list(columns)) if columns is not None else table
         return pa.concat_tables([self.read_file(f, columns) for f in manifest.files])
 
+    def intact(self, entry: FileEntry) -> bool:
+        """Whether the file is there, with the bytes that were published."""
+        path = self.path(entry)
+        try:
+            return path.stat().st_size == entry.bytes and hash_file(path) == entry.sha256
+        except OSError:
+            return False
+
     def damaged(self, manifest: Manifest) -> list[str]:
         """Paths of the files that are lost or whose bytes are not the published ones."""
-        bad = []
-        for entry in manifest.files:
-            path = self.path(entry)
-            if not path.is_file() or hash_file(path) != entry.sha256:
-                bad.append(str(path))
-        return bad
+        return [str(self.path(entry)) for entry in manifest.files if not self.intact(entry)]
 
 
 def encode_table(dataset: str, table: pa.Table) -> bytes:
     """The Parquet bytes of `table` under the declared schema of `dataset`. Raises LakeError."""
-    schema = SCHEMAS[dataset]
+    schema = declared(dataset)
     if table.column_names != schema.names:
         raise LakeError(f"{dataset}: columns are {table.column_names}, declared are {schema.names}")
-    table = table.cast(schema).combine_chunks()
+    try:
+        table = table.cast(schema).combine_chunks()
+    except (pa.ArrowException, ValueError) as error:
+        raise LakeError(f"{dataset}: the rows do not fit the declared schema: {error}") from error
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", compression_level=3, row_group_size=ROW_GROUP_ROWS, version="2.6")
     return sink.getvalue()
 
 
 def dataset_digest(dataset: str, files: Sequence[FileEntry]) -> str:
-    """sha256 over the schema and the sorted (unit, sha256, rows) of the files."""
-    content = {"schema": _schema_text(dataset), "files": sorted([f.unit, f.sha256, f.rows] for f in files)}
-    return sha256_json(content)
+    """sha256 over the schema and the sorted (unit, sha256, rows, mass balance) of the files.
+
+    The balance is content: with equal rows and another account a dataset is another dataset.
+    """
+    return _digest(schema_text(dataset), files)
+
+
+def _digest(schema: str, files: Sequence[FileEntry]) -> str:
+    content = [[f.unit, f.sha256, f.rows, asdict(f.account) if f.account else None] for f in files]
+    return sha256_json({"schema": schema, "files": sorted(content, key=lambda entry: str(entry[0]))})
+
+
+def _decode_manifest(digest: str, data: bytes) -> Manifest:
+    """The manifest in `data`; raises LakeError unless its content has this digest."""
+    try:
+        body = json.loads(data)
+        files = tuple(FileEntry.from_json(f) for f in body["files"])
+        dataset, schema = body["dataset"], body["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise LakeError(f"manifest {digest} is not readable ({error}); run its stage again") from None
+    if _digest(schema, files) != digest:
+        raise LakeError(f"manifest {digest} was changed: its content has another digest; run its stage again")
+    return Manifest(digest, dataset, files)
 
 
 def canonical_json(value: Any) -> bytes:
@@ -257,12 +300,18 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _schema_text(dataset: str) -> str:
+def declared(dataset: str) -> pa.Schema:
+    """The declared schema of a dataset of tables; raises LakeError."""
+    if dataset not in SCHEMAS:
+        raise LakeError(f"no table dataset '{dataset}' is declared; declared are {sorted(SCHEMAS)}")
+    return SCHEMAS[dataset]
+
+
+def schema_text(dataset: str) -> str:
+    """What a dataset's digest says of its schema; raises LakeError."""
     if dataset in FILE_DATASETS:
         return dataset
-    if dataset not in SCHEMAS:
-        raise LakeError(f"no dataset '{dataset}' is declared; declared are {sorted(SCHEMAS)}")
-    return f"{dataset}: {SCHEMAS[dataset].to_string(show_field_metadata=True)}"
+    return f"{dataset}: {declared(dataset).to_string(show_field_metadata=True)}"
 
 
 def _object_key(dataset: str, unit: str, suffix: str) -> str:

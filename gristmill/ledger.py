@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
+import platform
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from gristmill import __version__
+import pyarrow as pa
+
+from gristmill import __version__, usage
 from gristmill.energy import EnergyMeter
 from gristmill.lake import Lake, canonical_json
 
@@ -28,6 +30,7 @@ class Attempt:
     id: str
     stage: str
     scope: str
+    inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
     bytes_read: int = 0
@@ -36,7 +39,8 @@ class Attempt:
     def provenance(self) -> dict[str, Any]:
         """What stands beside the digest of a dataset that this attempt publishes."""
         return {
-            "attempt": self.id, "stage": self.stage, "scope": self.scope, "version": __version__,
+            "attempt": self.id, "stage": self.stage, "scope": self.scope, "inputs": dict(self.inputs),
+            "version": __version__, "tools": {"python": platform.python_version(), "pyarrow": pa.__version__},
             "host": os.uname().nodename, "time": _now(),
         }  # fmt: skip
 
@@ -51,25 +55,37 @@ def attempt(
     The `ended` record is written for success and failure alike; a killed attempt has none.
     """
     # Ids sort by start time, so the newest attempt is the last key of a listing.
-    current = Attempt(f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}", stage, scope)
+    current = Attempt(f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}-{uuid.uuid4().hex[:8]}", stage, scope, inputs)
     head = {"attempt": current.id, "stage": stage, "scope": scope, "run_id": run_id}
     started = {**head, "time": _now(), "pid": os.getpid(), "host": os.uname().nodename, "version": __version__,
                "config": config, "inputs": dict(inputs)}  # fmt: skip
     lake.storage.put_if_absent(f"ledger/{current.id}.started.json", canonical_json(started))
-    meter, clock, cpu = EnergyMeter.start(), time.monotonic(), _cpu_seconds()
-    status = "failed"
-    try:
-        yield current
-        status = "succeeded"
-    finally:
-        cpu_seconds = _cpu_seconds() - cpu
+    for digest in inputs.values():
+        # gc spares what a stage that runs has only just begun to read.
+        lake.storage.touch(f"manifests/{digest}.json")
+    meter, clock, cpu = EnergyMeter.start(), time.monotonic(), usage.cpu_seconds()
+
+    def end(status: str, error: str | None = None) -> None:
+        cpu_seconds = max(0.0, usage.cpu_seconds() - cpu)
         ended = {
-            **head, "time": _now(), "status": status, "outputs": current.outputs, "summary": current.summary,
+            **head, "time": _now(), "status": status, "error": error,
+            "outputs": current.outputs, "summary": current.summary,
             "wall_seconds": round(time.monotonic() - clock, 3), "cpu_seconds": round(cpu_seconds, 3),
-            "peak_memory_bytes": _peak_memory(), "bytes_read": current.bytes_read,
+            "peak_memory_bytes": usage.peak_memory(), "bytes_read": current.bytes_read,
             "bytes_written": current.bytes_written, "energy": meter.stop(cpu_seconds),
         }  # fmt: skip
         lake.storage.put_if_absent(f"ledger/{current.id}.ended.json", canonical_json(ended))
+
+    try:
+        yield current
+    except BaseException as error:
+        try:
+            end("failed", f"{type(error).__name__}: {error}")
+        except Exception as second:
+            # What went wrong first is what the user must see.
+            error.add_note(f"and the ledger has no record of its end: {second}")
+        raise
+    end("succeeded")
 
 
 def ended(lake: Lake, scope: str | None = None) -> list[dict[str, Any]]:
@@ -80,26 +96,13 @@ def ended(lake: Lake, scope: str | None = None) -> list[dict[str, Any]]:
 
 
 def newest_output(lake: Lake, scope: str, name: str) -> str | None:
-    """Digest of the newest successful output `name` for `scope`; for stages that a person starts by hand."""
+    """Digest of the newest successful dataset `name` for `scope` that the lake still has."""
     for record in reversed(ended(lake, scope)):
-        if record["status"] == "succeeded" and name in record["outputs"]:
-            return str(record["outputs"][name])
+        digest = record["outputs"].get(name)
+        if record["status"] == "succeeded" and digest and lake.storage.get(f"manifests/{digest}.json") is not None:
+            return str(digest)
     return None
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _cpu_seconds() -> float:
-    """User and system seconds of this process and of its finished children."""
-    return sum(
-        usage.ru_utime + usage.ru_stime
-        for usage in (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
-    )
-
-
-def _peak_memory() -> int:
-    """Largest resident set, in bytes, of this process or of any one finished child (Linux counts in KiB)."""
-    usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return max(usages) * 1024

@@ -6,11 +6,15 @@ import os
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gristmill.settings import Settings, SettingsError, nearest, parse, read_yaml
 
 DEFAULT_PROFILE = "demo"
+STAGES = ("extract", "annotate", "deduplicate", "curate", "match", "tokenize")
+"""Stages that a profile may configure; each owns the typed config of its section."""
+
+_PATHS = ("work_dir", "lake", "policy", "gates", "mix", "pretrain")
 S = TypeVar("S", bound=Settings)
 
 
@@ -23,7 +27,7 @@ class SparkSettings(Settings):
 
 
 class AirflowSettings(Settings):
-    """`database`: SQLAlchemy URL of the metadata database, or `file:PATH` of a file whose first line is the
+    """`database`: SQLAlchemy URL of the metadata database, or `file:/PATH` of a file whose first line is the
     URL, so that no password stands in a profile; absent means SQLite in Airflow's own home.
 
     `schedule`: what an unpaused crawl_snapshot runs by itself: `none` (backfills and triggers only), `new` (the
@@ -40,6 +44,8 @@ class AirflowSettings(Settings):
         if self.database is None or not self.database.startswith("file:"):
             return self.database
         path = Path(self.database.removeprefix("file:"))
+        if not path.is_absolute():
+            raise SettingsError(f"airflow.database: {path} must be an absolute path")
         try:
             return path.read_text(encoding="utf-8").splitlines()[0].strip()
         except (OSError, IndexError):
@@ -61,6 +67,14 @@ class Profile(Settings):
     spark: SparkSettings = SparkSettings()
     airflow: AirflowSettings = AirflowSettings()
     stages: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("stages")
+    @classmethod
+    def _known(cls, sections: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name in sections:
+            if name not in STAGES:
+                raise ValueError(f"no stage '{name}'{nearest(name, list(STAGES))}")
+        return sections
 
     def stage(self, name: str, model: type[S]) -> S:
         """The section `stages.<name>` as the typed config of the stage that owns it."""
@@ -99,8 +113,10 @@ def load_profile(name_or_path: str | None = None) -> Profile:
     """
     path = profile_path(name_or_path)
     data = read_yaml(path)
+    if given := sorted({"source", "root"} & set(data)):
+        raise SettingsError(f"{path}: '{given[0]}' is where the profile itself is, and cannot be set")
     root = project_root(path)
-    for key in ("work_dir", "lake", "policy", "gates", "mix", "pretrain"):
+    for key in _PATHS:
         if isinstance(data.get(key), str):
             data[key] = root / Path(data[key]).expanduser()
     return parse(Profile, {"name": path.stem, **data, "source": path, "root": root}, str(path))

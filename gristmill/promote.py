@@ -35,13 +35,16 @@ def promote(lake: Lake, model: str) -> bool:
     verdicts.require_approved(lake, model)
     record = run_record(lake, model)
     body = canonical_json({"model": model})
-    lake.storage.put_if_absent(f"models/runs/{record['run_id']}.json", body)
-    key = f"models/promoted/{record['mix']}.json"
+    _point(lake, f"models/runs/{record['run_id']}.json", body)
+    return _point(lake, f"models/promoted/{record['mix']}.json", body)
+
+
+def _point(lake: Lake, key: str, body: bytes) -> bool:
     before = lake.storage.get(key)
     if before == body:
         return False
     if not lake.storage.compare_and_swap(key, before, body):
-        raise UserError(f"another run promoted a model of mix '{record['mix']}' meanwhile; see `gristmill status`")
+        raise UserError(f"another run moved {key} meanwhile; see `gristmill status`")
     return True
 
 

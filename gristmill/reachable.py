@@ -8,26 +8,25 @@ from typing import Any
 
 from gristmill.lake import Lake, LakeError
 
-ROOTS = ("releases/current", "verdicts", "models", "reports", "checkpoints")
+ROOTS = ("releases/current", "verdicts", "models", "checkpoints")
+"""What they name is kept with all that it was made from."""
+
+LEAVES = ("reports",)
+"""What they name is kept alone: every failed run has a report, which must not keep that run's data."""
 
 
 def named_manifests(lake: Lake) -> set[str]:
-    """Digests of the manifests that the roots name, and of those that these name in their provenance."""
+    """Digests of the manifests that roots and leaves name, and those that the roots' manifests were made from."""
     found: set[str] = set()
-    left = {d for root in ROOTS for key in lake.storage.list(root) if key.endswith(".json") for d in _in(lake, key)}
+    left = _named_by(lake, ROOTS)
     while left:
         digest = left.pop()
-        if digest in found or lake.storage.get(f"manifests/{digest}.json") is None:
+        if digest in found or not _stored(lake, digest):
             continue
         found.add(digest)
         for key in lake.storage.list(f"provenance/{digest}"):
-            left |= set(_in(lake, key)) - found
-    return found
-
-
-def files_of(lake: Lake, manifests: set[str]) -> set[str]:
-    """Keys of the data files of these manifests."""
-    return {entry.path for digest in manifests for entry in lake.manifest(digest).files}
+            left |= set(_digests(read_json(lake, key))) - found
+    return found | {digest for digest in _named_by(lake, LEAVES) if _stored(lake, digest)}
 
 
 def released_manifests(lake: Lake) -> dict[str, str]:
@@ -35,30 +34,41 @@ def released_manifests(lake: Lake) -> dict[str, str]:
     found: dict[str, str] = {}
     for root in ("releases/current", "models/promoted"):
         for key in lake.storage.list(root):
-            body = json.loads(lake.storage.get(key) or b"{}")
+            body = read_json(lake, key)
             name = key.removeprefix(f"{root}/").removesuffix(".json")
-            datasets = body.get("datasets") or {"model": body["model"]}
+            datasets = body.get("datasets") or {"model": body["model"], **_model_inputs(lake, body["model"])}
             found |= {digest: f"{name}: {dataset}" for dataset, digest in datasets.items()}
-            if "model" in body:
-                found |= {d: f"{name}: {lake.manifest(d).dataset}" for d in _model_inputs(lake, body["model"])}
     return found
 
 
-def _model_inputs(lake: Lake, model: str) -> list[str]:
-    """Datasets that a model's run.json names and the lake still has."""
-    run = json.loads(lake.path(lake.manifest(model).file("run.json")).read_bytes())
-    return [d for d in run.get("digests", {}).values() if lake.storage.get(f"manifests/{d}.json") is not None]
-
-
-def _in(lake: Lake, key: str) -> Iterator[str]:
-    """Every value in a JSON object that looks like a digest."""
+def read_json(lake: Lake, key: str) -> Any:
+    """The JSON object under `key`; empty when it is gone. Raises LakeError when it is not JSON."""
     try:
-        yield from _digests(json.loads(lake.storage.get(key) or b"{}"))
-    except json.JSONDecodeError as error:
-        raise LakeError(f"{key} is not JSON ({error}); nothing is collected") from None
+        return json.loads(lake.storage.get(key) or b"{}")
+    except ValueError as error:
+        raise LakeError(f"{lake.storage.local_path(key)} is not JSON ({error}); restore it first") from None
+
+
+def _model_inputs(lake: Lake, model: str) -> dict[str, str]:
+    """name -> digest of the datasets that a model's run.json names; none when that file is lost or damaged."""
+    try:
+        run = json.loads(lake.path(lake.manifest(model).file("run.json")).read_bytes())
+    except (LakeError, OSError, ValueError):
+        return {}
+    return dict(run.get("digests", {}))
+
+
+def _stored(lake: Lake, digest: str) -> bool:
+    return lake.storage.get(f"manifests/{digest}.json") is not None
+
+
+def _named_by(lake: Lake, roots: tuple[str, ...]) -> set[str]:
+    keys = (key for root in roots for key in lake.storage.list(root) if key.endswith(".json"))
+    return {digest for key in keys for digest in _digests(read_json(lake, key))}
 
 
 def _digests(value: Any) -> Iterator[str]:
+    """Every value in a JSON object that looks like a digest."""
     if isinstance(value, dict):
         for each in value.values():
             yield from _digests(each)

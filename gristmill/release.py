@@ -1,6 +1,6 @@
 """Releases: the one pointer per snapshot that says which digests are the snapshot.
 
-A release is immutable; `releases/<snapshot>.json` is swapped to it once its verdict approves.
+A release is immutable; `releases/current/<snapshot>.json` is swapped to it once its verdict approves.
 Everything that looks across snapshots reads releases only.
 """
 
@@ -51,7 +51,8 @@ def release(lake: Lake, snapshot: str, datasets: Mapping[str, str]) -> tuple[Rel
     """Release these digests for a snapshot; (release, True), or (the standing one, False) when unchanged.
 
     Raises:
-        ReleaseError: a dataset of DATASETS is missing, unknown to the lake, or another writer won the swap.
+        ReleaseError: a dataset of DATASETS is missing or of another kind, or another run released other ones
+            meanwhile.
         NotApproved: the verdict on exactly these digests is absent or does not approve.
     """
     if missing := [name for name in DATASETS if name not in datasets]:
@@ -66,14 +67,17 @@ def release(lake: Lake, snapshot: str, datasets: Mapping[str, str]) -> tuple[Rel
     key = _pointer(snapshot)
     before = lake.storage.get(key)
     if before is not None and (standing := _decode(before)).digest == subject:
+        _remember(lake, standing, before)
         return standing, False
     now = datetime.now(UTC).isoformat(timespec="seconds")
     new = Release(snapshot, day, subject, named, verdict.outcome, now)
     body = canonical_json({**asdict(new), "partition_date": day.isoformat()})
-    lake.storage.put_if_absent(f"releases/history/{snapshot}/{subject}.json", body)
-    if not lake.storage.compare_and_swap(key, before, body):
-        raise ReleaseError(f"another run released snapshot {snapshot} meanwhile; look at `gristmill status`")
-    return new, True
+    if lake.storage.compare_and_swap(key, before, body):
+        _remember(lake, new, body)
+        return new, True
+    if (winner := current(lake, snapshot)) is not None and winner.digest == subject:
+        return winner, False
+    raise ReleaseError(f"another run released snapshot {snapshot} meanwhile; look at `gristmill status`")
 
 
 def current(lake: Lake, snapshot: str) -> Release | None:
@@ -86,6 +90,11 @@ def releases(lake: Lake) -> list[Release]:
     """All current releases, by partition date."""
     found = [current(lake, snapshot) for snapshot in Catalogue(lake).dates()]
     return [r for r in found if r is not None]
+
+
+def _remember(lake: Lake, released: Release, body: bytes) -> None:
+    """Keep what was once current; a run that finds its release standing does it for one that was killed here."""
+    lake.storage.put_if_absent(f"releases/history/{released.snapshot}/{released.digest}.json", body)
 
 
 def _pointer(snapshot: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from gristmill import ledger, release, verdicts
 from gristmill.catalogue import Catalogue
 from gristmill.lake import Account, Lake
-from gristmill.promote import promoted, trained_models
+from gristmill.promote import promoted, run_record, trained_models
 from gristmill.release import Release
 
 DUPLICATE_RULES = ("exact_duplicate", "near_duplicate")
@@ -18,7 +18,7 @@ def summary(lake: Lake) -> dict[str, Any]:
     ended = ledger.ended(lake)
     return {
         "snapshots": [_snapshot(lake, key, day.isoformat(), ended) for key, day in Catalogue(lake).dates().items()],
-        "training_runs": [_training_run(lake, model.digest, model.run) for model in trained_models(lake)],
+        "training_runs": _training_runs(lake, ended),
     }
 
 
@@ -54,12 +54,29 @@ def _released(lake: Lake, current: Release) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _training_run(lake: Lake, digest: str, run: dict[str, Any]) -> dict[str, Any]:
-    best = promoted(lake, run["mix"])
+def _training_runs(lake: Lake, ended: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every training run on record, oldest first: with its newest model, else with its last attempt."""
+    last = {a["scope"]: f"{a['stage']} {a['status']}" for a in ended if a["stage"] in ("train", "evaluate")}
+    models = {model.run["run_id"]: model.digest for model in trained_models(lake)}
+    for run_id in last:
+        if (digest := ledger.newest_output(lake, run_id, "model")) is not None:
+            models[run_id] = digest
+    return [
+        _training_run(lake, models[run_id])
+        if run_id in models
+        else {"run_id": run_id, "evaluated": False, "last_attempt": last[run_id]}
+        for run_id in {**last, **models}
+    ]
+
+
+def _training_run(lake: Lake, digest: str) -> dict[str, Any]:
+    run = run_record(lake, digest)
+    best, verdict = promoted(lake, run["mix"]), verdicts.latest(lake, digest)
     names = ("run_id", "mix", "parameters", "tokens", "steps", "zero_stage", "loss_first", "loss_last", "bpb", "energy")
     folder = {entry.unit: str(lake.path(entry)) for entry in lake.manifest(digest).files}
     return {
-        **{name: run[name] for name in names}, "model": digest, "promoted": best is not None and best.digest == digest,
+        **{name: run[name] for name in names}, "evaluated": True, "model": digest,
+        "verdict": verdict.outcome if verdict else None, "promoted": best is not None and best.digest == digest,
         "weights": folder["model.safetensors"], "card": folder["MODEL_CARD.md"],
     }  # fmt: skip
 
@@ -73,7 +90,7 @@ def render(found: dict[str, Any]) -> str:
         lines.append("  none; add one with `gristmill snapshot add`")
     lines.append("Training runs")
     for run in found["training_runs"]:
-        lines += _render_run(run)
+        lines += _render_run(run) if run["evaluated"] else [f"  {run['run_id']}  last attempt: {run['last_attempt']}"]
     if not found["training_runs"]:
         lines.append("  none yet")
     return "\n".join(lines)
@@ -101,7 +118,8 @@ def _render_open(entry: dict[str, Any]) -> list[str]:
 def _render_run(run: dict[str, Any]) -> list[str]:
     bpb, energy = run["bpb"], run["energy"]
     return [
-        f"  {run['run_id']}  mix {run['mix']}{'  PROMOTED' if run['promoted'] else ''}",
+        f"  {run['run_id']}  mix {run['mix']}  verdict {(run['verdict'] or 'none').upper()}"
+        + ("  PROMOTED" if run["promoted"] else ""),
         f"    {run['parameters']:,} parameters   {run['tokens']:,} tokens in {run['steps']:,} steps   "
         f"ZeRO stage {run['zero_stage']}   loss {run['loss_first']:.3f} -> {run['loss_last']:.3f}",
         f"    bits per byte on held-out documents: {bpb['model']:.3f}   untrained {bpb['untrained']:.3f}   "

@@ -36,7 +36,13 @@ class Storage(Protocol):
         """Keys below `prefix`, sorted."""
 
     def delete(self, key: str) -> None:
-        """Forget the object; absent is fine. Only garbage collection calls this."""
+        """Forget the object; absent is fine. For garbage collection and for records of what is lost."""
+
+    def touch(self, key: str) -> bool:
+        """Make the object young, so that garbage collection spares it; False when it is gone."""
+
+    def modified(self, key: str) -> float | None:
+        """When it was written or touched, in seconds since the epoch; None when it is gone."""
 
     def local_path(self, key: str) -> Path:
         """A path at which a task may read the object or write a new one under a unique name."""
@@ -50,11 +56,15 @@ class StorageError(UserError):
 
 
 class PosixStorage:
-    """A folder on a local or shared POSIX file system (needs hard links and advisory locks)."""
+    """A folder on a local or shared POSIX file system (needs hard links and advisory locks).
+
+    Beside the objects it holds `tmp/`, objects that are being written, and `locks/`.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self.root.mkdir(parents=True, exist_ok=True)
+        with _explained(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
 
     def local_path(self, key: str) -> Path:
         path = (self.root / key).resolve()
@@ -72,35 +82,46 @@ class PosixStorage:
         path = self.local_path(key)
         if path.exists():
             return False
-        with self._written(path, data) as temporary:
+        with _explained(path), self._temporary(data) as temporary:
+            path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 # A hard link appears whole or not at all, and fails where the name exists.
                 os.link(temporary, path)
             except FileExistsError:
                 return False
-        _sync_folder(path.parent)
+            _sync_folder(path.parent)
         return True
 
     def compare_and_swap(self, key: str, expected: bytes | None, new: bytes) -> bool:
         path = self.local_path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path.with_name(path.name + ".lock")):
+        with _explained(path), _locked(self.local_path(f"locks/{key}.lock")):
             if self.get(key) != expected:
                 return False
-            with self._written(path, new) as temporary:
+            with self._temporary(new) as temporary:
+                path.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(temporary, path)
             _sync_folder(path.parent)
         return True
 
     def list(self, prefix: str) -> list[str]:
         folder = self.local_path(prefix)
-        if not folder.is_dir():
-            return []
-        found = (p for p in folder.rglob("*") if p.is_file() and not _is_private(p))
-        return sorted(p.relative_to(self.root).as_posix() for p in found)
+        return sorted(p.relative_to(self.root).as_posix() for p in folder.rglob("*") if p.is_file())
 
     def delete(self, key: str) -> None:
         self.local_path(key).unlink(missing_ok=True)
+
+    def touch(self, key: str) -> bool:
+        try:
+            os.utime(self.local_path(key))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def modified(self, key: str) -> float | None:
+        try:
+            return self.local_path(key).stat().st_mtime
+        except FileNotFoundError:
+            return None
 
     def seal(self, key: str) -> None:
         path = self.local_path(key)
@@ -109,18 +130,16 @@ class PosixStorage:
         _sync_folder(path.parent)
 
     @contextmanager
-    def _written(self, path: Path, data: bytes) -> Iterator[Path]:
-        """A synced temporary file beside `path` with `data`; gone at the end unless it was moved."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    def _temporary(self, data: bytes) -> Iterator[Path]:
+        """A synced file with `data`; gone at the end unless it was moved."""
+        temporary = self.root / "tmp" / uuid.uuid4().hex
+        temporary.parent.mkdir(exist_ok=True)
         try:
             with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             yield temporary
-        except OSError as error:
-            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -129,13 +148,19 @@ class PosixStorage:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """An advisory lock that the kernel releases when its holder dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _is_private(path: Path) -> bool:
-    return path.name.endswith((".tmp", ".lock"))
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn an OSError into a StorageError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _sync_folder(folder: Path) -> None:

@@ -68,7 +68,12 @@ def waterfall(start: tuple[str, float], losses: Sequence[tuple[str, float]], end
 
 
 def lines(
-    series: Mapping[str, Sequence[tuple[float, float]]], *, width: int = 640, height: int = 240, x_label: str, y_label: str
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    *,
+    width: int = 640,
+    height: int = 240,
+    x_label: str,
+    y_label: str,
 ) -> str:
     """One line per named series of (x, y), with axes."""
     points = [point for values in series.values() for point in values if math.isfinite(point[1])]
@@ -78,23 +83,32 @@ def lines(
     left, bottom = 56, height - 36
 
     def place(x: float, y: float) -> str:
-        return f"{left + (x - x0) / (x1 - x0) * (width - left - 12):.1f},{bottom - (y - y0) / (y1 - y0) * (bottom - 14):.1f}"
+        across = (x - x0) / (x1 - x0) * (width - left - 12)
+        up = (y - y0) / (y1 - y0) * (bottom - 14)
+        return f"{left + across:.1f},{bottom - up:.1f}"
 
     parts = []
     for tick in range(5):
         value = y0 + (y1 - y0) * tick / 4
         y = place(x0, value).split(",")[1]
-        parts.append(f"<line x1='{left}' x2='{width - 12}' y1='{y}' y2='{y}' stroke='{GRID}'/>"
-                     f"<text x='{left - 6}' y='{float(y) + 4:.1f}' text-anchor='end' fill='{MUTED}'>{value:.3g}</text>")  # fmt: skip
+        parts.append(
+            f"<line x1='{left}' x2='{width - 12}' y1='{y}' y2='{y}' stroke='{GRID}'/>"
+            f"<text x='{left - 6}' y='{float(y) + 4:.1f}' text-anchor='end' fill='{MUTED}'>{value:.3g}</text>"
+        )
     for number, (name, values) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
         path = " ".join(place(x, y) for x, y in values if math.isfinite(y))
-        parts.append(f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='2'/>"
-                     f"<text x='{width - 16}' y='{24 + 16 * number}' text-anchor='end' fill='{colour}'>{escape(name)}</text>")  # fmt: skip
-    parts.append(f"<text x='{left}' y='{height - 18}' fill='{MUTED}'>{x0:g}</text>"
-                 f"<text x='{width - 12}' y='{height - 18}' text-anchor='end' fill='{MUTED}'>{x1:g}</text>"
-                 f"<text x='{(width + left) / 2}' y='{height - 4}' text-anchor='middle' fill='{INK}'>{escape(x_label)}</text>"
-                 f"<text x='{left}' y='11' fill='{INK}'>{escape(y_label)}</text>")  # fmt: skip
+        parts.append(
+            f"<polyline points='{path}' fill='none' stroke='{colour}' stroke-width='2'/>"
+            f"<text x='{width - 16}' y='{24 + 16 * number}' text-anchor='end' fill='{colour}'>{escape(name)}</text>"
+        )
+    middle = (width + left) / 2
+    parts.append(
+        f"<text x='{left}' y='{height - 18}' fill='{MUTED}'>{x0:g}</text>"
+        f"<text x='{width - 12}' y='{height - 18}' text-anchor='end' fill='{MUTED}'>{x1:g}</text>"
+        f"<text x='{middle}' y='{height - 4}' text-anchor='middle' fill='{INK}'>{escape(x_label)}</text>"
+        f"<text x='{left}' y='11' fill='{INK}'>{escape(y_label)}</text>"
+    )
     return _frame(width, height, parts, f"{y_label} over {x_label}")
 
 

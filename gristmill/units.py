@@ -7,7 +7,6 @@ digests of its inputs; a finished unit is recorded under its recipe's digest and
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -15,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 
 from gristmill.errors import UserError
-from gristmill.lake import Account, FileEntry, Lake, Manifest, canonical_json, sha256_json
+from gristmill.lake import Account, FileEntry, Lake, Manifest, canonical_json, schema_text, sha256_json
 from gristmill.ledger import Attempt
 from gristmill.process import say
 from gristmill.settings import Settings
@@ -71,7 +70,8 @@ class Stage:
         if None in inputs.values():
             return None
         config = self.config.model_dump(mode="json")
-        return sha256_json([self.name, self.version, config, key, dict(inputs)])
+        schemas = [schema_text(name) for name in self.outputs]
+        return sha256_json([self.name, self.version, schemas, config, key, dict(inputs)])
 
 
 UnitResult = tuple[str, dict[str, FileEntry], bool]
@@ -98,14 +98,15 @@ def run_stage(
             done, reused = done + 1, reused + was_reused
             for name, entry in files.items():
                 entries[name].append(entry)
+                attempt.bytes_written += 0 if was_reused else entry.bytes
         say(f"{stage.name}: {done} of {len(units)} units done, {reused} reused")
     config = stage.config.model_dump(mode="json")
     provenance = {**attempt.provenance(), "config": config, "stage_version": stage.version}
-    attempt.bytes_written += sum(e.bytes for files in entries.values() for e in files)
     _check_balance(stage, entries, expected_in)
     manifests = {name: lake.publish(name, files, provenance) for name, files in entries.items()}
     attempt.outputs.update({name: manifest.digest for name, manifest in manifests.items()})
-    attempt.summary.update({"units": done, "units_reused": reused})
+    for name, count in (("units", done), ("units_reused", reused)):
+        attempt.summary[name] = attempt.summary.get(name, 0) + count
     return manifests
 
 
@@ -126,39 +127,39 @@ def _run_unit(lake: Lake, stage: Stage, unit: Unit) -> UnitResult:
         for name, table in output.tables.items()
     }
     recipe = stage.recipe({**unit.inputs, **output.inputs}, unit.key)
+    if recipe is None:
+        raise RuntimeError(f"{stage.name} left an input of unit {unit.key} without a digest")
     record = canonical_json({name: asdict(entry) for name, entry in files.items()})
     lake.storage.put_if_absent(f"units/{stage.name}/{recipe}.json", record)
     return unit.key, files, False
 
 
 def _lookup(lake: Lake, stage: str, recipe: str) -> dict[str, FileEntry] | None:
-    """The recorded files of a recipe, if all of them are still there in full."""
+    """The recorded files of a recipe, if all of them are still there and whole."""
     key = f"units/{stage}/{recipe}.json"
     data = lake.storage.get(key)
     if data is None:
         return None
     files = {name: FileEntry.from_json(entry) for name, entry in json.loads(data).items()}
-    for entry in files.values():
-        path = lake.path(entry)
-        if not path.is_file() or path.stat().st_size != entry.bytes:
-            lake.storage.delete(key)
-            return None
-        # A reused file is young again: gc keeps what a running stage has just picked up.
-        os.utime(path)
-    return files
+    # Touched before it is read: from here on gc spares what a running stage has picked up.
+    if all(lake.storage.touch(entry.path) and lake.intact(entry) for entry in files.values()):
+        return files
+    lake.storage.delete(key)
+    return None
 
 
 def group_units(units: Sequence[Unit]) -> list[list[Unit]]:
     """Units in order, small ones together up to TASK_BYTES a task; a small stage still gives all cores work."""
-    limit = min(TASK_BYTES, sum(unit.weight for unit in units) // MIN_TASKS)
+    weights = [max(1, unit.weight) for unit in units]
+    limit = min(TASK_BYTES, sum(weights) // MIN_TASKS)
     groups: list[list[Unit]] = []
-    weight = 0
-    for unit in units:
-        if not groups or weight + unit.weight > limit:
+    total = 0
+    for unit, weight in zip(units, weights, strict=True):
+        if not groups or total + weight > limit:
             groups.append([])
-            weight = 0
+            total = 0
         groups[-1].append(unit)
-        weight += unit.weight
+        total += weight
     return groups
 
 
@@ -167,7 +168,9 @@ def _check_balance(stage: Stage, entries: Mapping[str, list[FileEntry]], expecte
         return
     for name, files in entries.items():
         accounts = [e.account for e in files if e.account is not None]
-        if accounts and (found := Account.total(accounts).records_in) != expected:
+        found = Account.total(accounts).records_in
+        # A dataset whose files carry no account at all keeps none; no file at all accounts for no record.
+        if (accounts or not files) and found != expected:
             raise BalanceError(f"{stage.name}: {name} accounts for {found} records, the stage before gave {expected}")
 
 

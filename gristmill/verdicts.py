@@ -79,9 +79,9 @@ def record(
 
 
 def latest(lake: Lake, subject: str) -> Verdict | None:
-    """The newest verdict on a subject, whatever its outcome."""
+    """The newest verdict on a subject, whatever its outcome. One that was filed under another subject is none."""
     found = [_load(lake, key) for key in lake.storage.list(f"verdicts/{subject}")]
-    return max(found, key=lambda v: v.judged_at, default=None)
+    return max((v for v in found if v.subject == subject), key=lambda v: v.judged_at, default=None)
 
 
 def require_approved(lake: Lake, subject: str) -> Verdict:

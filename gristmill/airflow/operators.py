@@ -178,7 +178,9 @@ def printable(line: str) -> str:
     Crawled text may be in it.
     """
     escaped = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", line.rstrip("\r\n"))
-    return escaped.replace("::", ":\u200b:", 1)[:_LINE_CHARACTERS] if escaped.startswith("::") else escaped[:_LINE_CHARACTERS]
+    if escaped.startswith("::"):
+        escaped = escaped.replace("::", ":\u200b:", 1)
+    return escaped[:_LINE_CHARACTERS]
 
 
 def last_words(lines: Iterable[str]) -> str:

@@ -59,8 +59,8 @@ def _paths(listing: Path | None, pattern: str | None) -> list[Path]:
     assert listing is not None
     try:
         lines = listing.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CatalogueError(f"cannot read {listing}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"cannot read {listing}: {error}") from None
     return [listing.parent / line.strip() for line in lines if line.strip()]
 
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     dates = Catalogue(Lake.open(profile)).dates()
     keys = [key for key, day in dates.items() if args.first <= day <= args.last]
     if not keys:
-        raise UserError(f"the catalogue has no snapshot from {args.first} to {args.last}; see `gristmill snapshot list`")
+        raise UserError(f"no snapshot from {args.first} to {args.last} in the catalogue; see `gristmill snapshot list`")
     start_backfill(service.client(home), args.first, args.last, args.reprocess)
     print(f"backfilling {', '.join(keys)}; follow it at {service.url}/dags/{DAG}")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,8 @@ import pytest
 from gristmill import release, verdicts
 from gristmill.mixes import load_mix, request_id
 from gristmill.promote import promoted
-from gristmill.service import control
 from gristmill.service.client import JSON, ServiceError
-from gristmill.service.processes import process, processes
+from gristmill.service.processes import processes
 from quality.report import pointers
 
 if TYPE_CHECKING:
@@ -135,17 +133,6 @@ def test_a_backfill_runs_a_snapshot_again_with_the_same_release_and_no_new_train
     assert release.current(mill.lake, "tiny-A") == before
     mill.finished("corpus_ready", 3)
     assert len(mill.client.runs("pretrain")) == 1
-
-
-@pytest.mark.fault
-def test_nothing_is_left_after_the_supervisor_was_killed_and_the_service_stopped(mill: Mill, pretrained: JSON) -> None:
-    ours = [each for each in processes() if _is_ours(mill, each.pid)]
-    assert len(ours) >= 4
-    os.kill(mill.service.pid, signal.SIGKILL)
-    assert control.stop(mill.home)
-    alive = [process(each.pid) for each in ours]
-    assert [p for p in alive if p is not None and not p.dead and p in ours] == []
-    assert control.running(mill.home) is None
 
 
 def _is_ours(mill: Mill, pid: int) -> bool:

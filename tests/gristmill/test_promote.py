@@ -1,0 +1,43 @@
+"""Promotion: one model per mix, by its own verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gristmill.lake import Lake
+from gristmill.promote import promote, promoted, trained_models
+from gristmill.verdicts import NotApproved
+
+
+def test_an_approved_model_becomes_the_model_of_its_mix_once(lake: Lake, mill: Any) -> None:
+    first, second, other = mill.model(), mill.model(run_id="run-2"), mill.model(run_id="run-3", mix="other")
+    assert [promote(lake, digest) for digest in (first, first, second, other)] == [True, False, True, True]
+    found = {mix: promoted(lake, mix) for mix in ("demo", "other", "none")}
+    assert {mix: model and model.digest for mix, model in found.items()} == {
+        "demo": second, "other": other, "none": None
+    }  # fmt: skip
+    assert [model.digest for model in trained_models(lake)] == [first, second, other]
+
+
+def test_a_model_without_a_verdict_of_its_own_is_not_promoted(lake: Lake, mill: Any) -> None:
+    files = lake.manifest(mill.model()).files
+    with pytest.raises(NotApproved):
+        promote(lake, lake.publish("model", files[:-1], {}).digest)
+    assert promoted(lake, "demo") is None
+
+
+def test_of_two_runs_at_once_one_model_stands(lake: Lake, mill: Any, concurrently: Any) -> None:
+    first, second = mill.model(), mill.model(run_id="run-2")
+
+    def act(digest: str) -> bool:
+        try:
+            return promote(lake, digest)
+        except Exception as error:
+            return "another run promoted" not in str(error)
+
+    concurrently(lambda: act(first), lambda: act(second))
+    standing = promoted(lake, "demo")
+    assert standing is not None
+    assert standing.digest in (first, second)

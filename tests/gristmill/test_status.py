@@ -1,0 +1,96 @@
+"""status: each snapshot and training run, and the command that runs what is missing."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gristmill.lake import Lake
+from gristmill.ledger import attempt
+from gristmill.promote import promote
+from gristmill.status import render, summary
+
+
+def test_a_released_snapshot_shows_its_mass_balance(lake: Lake, mill: Any) -> None:
+    mill.release("a", date(2026, 3, 1))
+    (found,) = summary(lake)["snapshots"]
+    assert (found["snapshot"], found["released"], found["verdict"]) == ("a", True, "pass")
+    assert (found["records_in"], found["documents"], found["rejected"]) == (5, 4, {"http_status": 1})
+    assert found["removed"] == {"too_short": 1, "empty_after_cleaning": 1}
+    assert (found["duplicates"], found["kept"]) == (1, 1)
+    assert found["documents"] == found["kept"] + found["duplicates"] + sum(found["removed"].values())
+    text = render(summary(lake))
+    assert "a  2026-03-01  released, verdict PASS" in text
+    assert "records in 5   documents 4   kept 1   duplicates 1   quarantined 0" in text
+
+
+def test_a_snapshot_without_a_release_shows_the_exact_command_that_runs_it(lake: Lake, mill: Any) -> None:
+    mill.enter("a", date(2026, 3, 1))
+    (found,) = summary(lake)["snapshots"]
+    assert not found["released"]
+    assert "backfill --from 2026-03-01 --to 2026-03-01" in found["backfill"]
+    assert f"NOT released (never run)\n    run it: {found['backfill']}" in render(summary(lake))
+
+
+def test_a_snapshot_that_the_gate_blocked_shows_the_verdict_and_the_last_attempt(lake: Lake, mill: Any) -> None:
+    mill.enter("a", date(2026, 3, 1))
+    with attempt(lake, stage="gate.snapshot", scope="a", config={}, inputs={}) as current:
+        current.summary["verdict"] = "block"
+    with pytest.raises(ValueError, match="no"), attempt(lake, stage="report", scope="a", config={}, inputs={}):
+        raise ValueError("no")
+    assert "NOT released (last attempt: report failed, verdict BLOCK)" in render(summary(lake))
+
+
+def finish(lake: Lake, run_id: str, stage: str, **outputs: str) -> None:
+    with attempt(lake, stage=stage, scope=run_id, config={}, inputs={}) as current:
+        current.outputs.update(outputs)
+
+
+def test_a_training_run_shows_figures_files_and_whether_it_is_promoted(lake: Lake, mill: Any) -> None:
+    promote(lake, mill.model())
+    promote(lake, mill.model(run_id="run-2"))
+    found = {run["run_id"]: run for run in summary(lake)["training_runs"]}
+    assert {name: run["promoted"] for name, run in found.items()} == {"run-1": False, "run-2": True}
+    assert Path(found["run-1"]["card"]).read_text() == "card"
+    assert Path(found["run-1"]["weights"]).read_text() == "weights"
+    text = render(summary(lake))
+    assert "run-2  mix demo  verdict PASS  PROMOTED" in text
+    assert "loss 9.000 -> 5.000" in text
+    assert "bits per byte on held-out documents: 2.000   untrained 3.000   unigram 2.500" in text
+    assert "energy 30 J (estimated:cpu-seconds x 10 W)" in text
+
+
+def test_a_run_that_was_evaluated_again_shows_its_newest_model(lake: Lake, mill: Any) -> None:
+    for tokens in (1, 2):
+        model = mill.model(tokens=tokens)
+        finish(lake, "run-1", "evaluate", model=model)
+        promote(lake, model)
+    (found,) = summary(lake)["training_runs"]
+    assert (found["model"], found["tokens"], found["promoted"]) == (model, 2, True)
+
+
+def test_a_run_without_a_promoted_model_is_shown_too(lake: Lake, mill: Any) -> None:
+    finish(lake, "blocked", "evaluate", model=mill.model("block", run_id="blocked"))
+    with pytest.raises(ValueError, match="no"), attempt(lake, stage="train", scope="broken", config={}, inputs={}):
+        raise ValueError("no")
+    text = render(summary(lake))
+    assert "blocked  mix demo  verdict BLOCK\n" in text
+    assert "broken  last attempt: train failed" in text
+
+
+def test_the_summary_of_an_empty_lake_says_what_to_do(lake: Lake) -> None:
+    assert render(summary(lake)) == (
+        "Snapshots\n  none; add one with `gristmill snapshot add`\nTraining runs\n  none yet"
+    )
+
+
+def test_the_summary_is_json(lake: Lake, mill: Any) -> None:
+    mill.release("a", date(2026, 3, 1))
+    mill.enter("b", date(2026, 4, 1))
+    promote(lake, mill.model())
+    found = summary(lake)
+    assert json.loads(json.dumps(found)) == found
