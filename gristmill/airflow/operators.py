@@ -108,7 +108,8 @@ class StageOperator(BaseOperator):
         outputs = {task: context["ti"].xcom_pull(task_ids=task) or {} for task in sorted(set(self.inputs.values()))}
         found = {name: outputs[task][name] for name, task in self.inputs.items() if name in outputs[task]}
         if not self.allow_missing and (missing := sorted(set(self.inputs) - set(found))):
-            raise AirflowFailException(f"no digest of {', '.join(missing)} from the tasks before; clear and rerun those")
+            names = ", ".join(missing)
+            raise AirflowFailException(f"no digest of {names} from the tasks before; clear and rerun those")
         return found
 
     def _run(self, command: list[str]) -> None:

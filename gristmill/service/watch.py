@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -9,9 +10,10 @@ from gristmill.process import say
 from gristmill.service.client import JSON, Client, ServiceError
 
 FINAL = ("success", "failed")
-POLL_SECONDS = 0.5
+POLL_SECONDS = 1.0
 QUIET_SECONDS = 15.0
 _SILENT = (None, "scheduled", "queued")
+_JVM_NOISE = re.compile(r"\d\d/\d\d/\d\d |WARNING: |To adjust logging|Setting default log|Using Spark's default")
 
 
 class Watch:
@@ -63,7 +65,7 @@ class Watch:
             return "waiting for the scheduler"
         dag, run_id, task, attempt = self.running
         try:
-            lines = [line for line in self.client.log(dag, run_id, task, attempt) if " WARN " not in line]
+            lines = [line for line in self.client.log(dag, run_id, task, attempt) if not _JVM_NOISE.match(line)]
         except ServiceError:
             lines = []
         return f"{task}: {lines[-1][:160] if lines else 'running'}"

@@ -120,5 +120,5 @@ def test_the_pages_ask_nothing_of_other_hosts(person: WebDriver, mill: Mill, sch
     urls = [m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"]
     quality = [url for url in urls if "/quality/" in url]
     assert quality
-    assert [url for url in urls if not url.startswith((mill.service.url, "data:", "blob:"))] == []
+    assert [url for url in urls if not url.startswith((mill.service.url, "data:", "blob:", "chrome:"))] == []
     assert not [entry for entry in person.get_log("browser") if "Content Security Policy" in entry["message"]]
