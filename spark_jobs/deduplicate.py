@@ -25,6 +25,7 @@ from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.verify_pairs import files_by_index, verified
 
 NAME, VERSION = "deduplicate", 1
+INPUTS = ("minhash", "documents")
 PAIRS_PER_TASK = 50_000
 
 
@@ -37,14 +38,14 @@ class DeduplicateConfig(Settings):
 def run(context: StageContext) -> Attempt:
     """The whole stage; one unit per snapshot, since any two documents may be duplicates."""
     config = context.profile.stage(NAME, DeduplicateConfig)
-    minhash, documents = (context.lake.manifest(context.inputs[name]).files for name in ("minhash", "documents"))
+    minhash, documents = (context.lake.manifest(context.inputs[name]).files for name in INPUTS)
 
     def compute(lake: Lake, unit: Unit, config: DeduplicateConfig) -> UnitOutput:
         pairs, jaccard = verified_pairs(lake, minhash, documents, config, context.tasks)
         return UnitOutput({"duplicates": clusters(*exact_groups(lake, minhash), pairs, jaccard)})
 
     stage = Stage(NAME, VERSION, ("duplicates",), config, compute)
-    unit = Unit("snapshot", dict(context.inputs))
+    unit = Unit("snapshot", {name: context.inputs[name] for name in INPUTS})
     with context.attempt(NAME, config) as attempt:
         manifest = run_stage(context.lake, stage, [unit], in_process, attempt)["duplicates"]
         attempt.summary.update(_summary(context.lake.read(manifest.digest, ["doc_id", "exact_group", "cluster_id"])))
@@ -116,7 +117,7 @@ def _summary(table: pa.Table) -> dict[str, int]:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the stage as a process."""
-    stage_main(NAME, "Find exact and near duplicates within a snapshot.", ("minhash", "documents"), run, argv)
+    stage_main(NAME, "Find exact and near duplicates within a snapshot.", INPUTS, run, argv)
 
 
 if __name__ == "__main__":

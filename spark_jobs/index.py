@@ -52,9 +52,9 @@ def compute(lake: Lake, unit: Unit, config: IndexConfig) -> UnitOutput:
             bands.append(np.full(int(mine.sum()), band, np.int8))
             keys.append(key[mine])
             ids.append(doc_id[mine])
-    band, key, doc = np.concatenate(bands), np.concatenate(keys), np.concatenate(ids)
-    order = np.lexsort((doc, key, band))
-    return UnitOutput({"index": pa.table([band[order], key[order], doc[order]], schema=SCHEMAS["index"])})
+    columns = (np.concatenate(bands), np.concatenate(keys), np.concatenate(ids))
+    order = np.lexsort(columns[::-1])
+    return UnitOutput({"index": pa.table([column[order] for column in columns], schema=SCHEMAS["index"])})
 
 
 def _kept(lake: Lake, decisions: Sequence[FileEntry]) -> pa.Array:

@@ -55,10 +55,10 @@ def match_pair(
     segments = [lake.manifest(r.datasets["index"]) for r in (mine, other)]
     joined = context.tasks(lambda prefix: merge_join(lake, segments[0], segments[1], prefix), PREFIXES)
     pairs = unique_pairs(list(joined))
-    similarity = np.empty(0, np.float32)
+    similarity: NDArray[np.float32] = np.empty(0, np.float32)
     if len(pairs):
         sides = [_signatures(lake, release, pairs[:, side]) for side, release in enumerate((mine, other))]
-        similarity = np.round(estimate(*sides).astype(np.float32), 6)
+        similarity = np.round(estimate(*sides), 6).astype(np.float32)
     keep = similarity >= np.float32(min_jaccard)
     return pairs[keep], similarity[keep]
 

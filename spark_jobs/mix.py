@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from gristmill.lake import Account, Lake, sha256_json
+from gristmill.lake import Account, Lake
 from gristmill.ledger import Attempt
-from gristmill.mixes import Mix, load_mix, mix_releases
+from gristmill.mixes import Mix, load_mix, mix_releases, request_id
 from gristmill.process import run_main, stage_parser, write_result
 from gristmill.profile import load_profile
 from gristmill.release import Release
 from gristmill.schemas import SCHEMAS
+from gristmill.settings import parse
 from gristmill.units import Stage, Unit, UnitOutput, in_process, run_stage
 from spark_jobs.match import run_match
 from spark_jobs.session import spark_tasks
@@ -124,7 +125,8 @@ def _groups(lake: Lake, documents: pa.Table, matches: Mapping[str, str]) -> NDAr
                 edges.append((mine, other))
     pairs = np.array(edges, np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(rows), len(rows)))
-    return connected_components(graph, directed=False)[1].astype(np.int32)
+    label: NDArray[np.int32] = connected_components(graph, directed=False)[1].astype(np.int32)
+    return label
 
 
 def _summary(lake: Lake, digest: str) -> dict[str, int]:
@@ -132,10 +134,10 @@ def _summary(lake: Lake, digest: str) -> dict[str, int]:
     return {"train": splits.count("train"), "validation": splits.count("validation"), NEAR_HELD_OUT: splits.count(None)}
 
 
-def mix_scope(lake: Lake, mix: Mix) -> str:
-    """Ledger scope of a mix of exactly these releases: its name and the digest of what it mixes."""
-    found = [[r.snapshot, r.digest] for r in mix_releases(lake, mix)]
-    return f"{mix.name}-{sha256_json([mix.model_dump(mode='json'), found])[:12]}"
+def selection(mix: Mix, snapshots: str) -> Mix:
+    """The mix with comma-separated `snapshots` in place of its own, each once; raises SettingsError for none."""
+    chosen = list(dict.fromkeys(name.strip() for name in snapshots.split(",") if name.strip()))
+    return parse(Mix, {**mix.model_dump(), "name": "selection", "snapshots": chosen}, "--snapshots")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -146,8 +148,10 @@ def main(argv: list[str] | None = None) -> None:
     profile = load_profile(args.profile)
     lake, mix = Lake.open(profile), load_mix(profile.mix)
     if args.snapshots:
-        mix = mix.model_copy(update={"name": "adhoc", "snapshots": args.snapshots.split(",")})
-    scope = args.run or mix_scope(lake, mix)
+        mix = selection(mix, args.snapshots)
+    # Asked first: an incomplete mix is refused before Spark starts.
+    request = request_id(lake, mix)
+    scope = args.run or request
     with spark_tasks(profile, f"mix {mix.name}") as tasks:
         attempt = run(StageContext(lake, profile, scope, {}, tasks, args.run_id), mix)
     write_result(args.result, attempt.outputs, attempt.summary)

@@ -63,7 +63,7 @@ class Policy(Settings):
     name: str
     rules: list[Rule]
     duplicates: DuplicatePolicy = DuplicatePolicy()
-    survivor: list[Literal["longest", "surest_language"]] = Field(default=["longest"])
+    survivor: list[Literal["longest", "surest_language"]] = Field(default=["longest"], min_length=1)
 
     @model_validator(mode="after")
     def _unique(self) -> Policy:

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from gristmill import ledger
+from gristmill.catalogue import Catalogue
 from gristmill.lake import Lake
 from gristmill.ledger import Attempt
 from gristmill.process import resolve_inputs, say, stage_parser, write_result
@@ -54,6 +55,8 @@ def stage_main(
     args = stage_parser(description).parse_args(argv)
     profile = load_profile(args.profile)
     lake = Lake.open(profile)
+    # Asked before Spark starts: a misspelt snapshot is refused at once.
+    Catalogue(lake).get(args.snapshot)
     digests = resolve_inputs(lake, args.snapshot, args.input, inputs)
     with nullcontext(in_process) if small(lake, digests) else spark_tasks(profile, f"{name} {args.snapshot}") as tasks:
         attempt = run(StageContext(lake, profile, args.snapshot, digests, tasks, args.run_id))

@@ -22,6 +22,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from gristmill import release
 from gristmill.lake import Account, FileEntry, Lake, LakeError
 from gristmill.ledger import Attempt
+from gristmill.mixes import load_mix, request_id
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
 from gristmill.schemas import SCHEMAS
@@ -202,7 +203,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     profile = load_profile(args.profile)
     lake = Lake.open(profile)
-    scope = args.run or "mix"
+    scope = args.run or request_id(lake, load_mix(profile.mix))
     inputs = resolve_inputs(lake, scope, args.input, ("mix",))
     with spark_tasks(profile, f"tokenize {scope}") as tasks:
         attempt = run(StageContext(lake, profile, scope, inputs, tasks, args.run_id), tasks)

@@ -87,7 +87,7 @@ def _word_hash(points: NDArray[np.int32]) -> np.uint64:
 
 @njit(cache=True, nogil=True)
 def _contains(chars: NDArray[np.int32], point: int) -> bool:
-    for char in chars:
+    for char in chars:  # noqa: SIM110 - numba compiles no generator
         if char == point:
             return True
     return False
@@ -217,14 +217,15 @@ def _words(
     counts: NDArray[np.int32],
     ratios: NDArray[np.float64],
 ) -> int:
-    """Word counts, lengths, symbols and stop words; fills `hashes` and `lengths` per word, returns their number."""
-    words = letters = symbols = stops = 0
+    """Counts of words, symbols (#, … and ...) and stop words; fills `hashes` and `lengths` per word, returns words."""
+    words = letters = symbols = stops = dots = 0
     seen = np.zeros(64, np.bool_)
     begin = -1
     for i in range(chars + 1):
         if i < chars:
             symbols += points[i] == 35 or points[i] == 0x2026
-            symbols += i >= 2 and points[i] == 46 and points[i - 1] == 46 and points[i - 2] == 46
+            dots = dots + 1 if points[i] == 46 else 0
+            symbols += dots > 0 and dots % 3 == 0
             if not (points[i] < TABLE_SIZE and flags[points[i]] & SPACE):
                 begin = i if begin < 0 else begin
                 continue

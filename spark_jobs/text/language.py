@@ -26,8 +26,9 @@ def language(doc_id: pa.Array, text: pa.Array) -> pa.Table:
     )
     model = _model()
     codes, scores = [], []
-    for head in heads.to_pylist():
-        code, score = _predict(model, head) if head else (UNKNOWN, 0.0)
+    lettered = pc.match_substring_regex(heads, r"\p{L}")
+    for head, has_letter in zip(heads.to_pylist(), lettered.to_pylist(), strict=True):
+        code, score = _predict(model, head) if has_letter else (UNKNOWN, 0.0)
         codes.append(code)
         scores.append(score)
     rounded = np.round(np.array(scores, np.float64), 6).astype(np.float32)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gristmill.schemas import BANDS, HASHES, ROWS_PER_BAND, SCHEMAS
 from spark_jobs.text.decode import decode, mix
 from spark_jobs.text.tokens import SHINGLE, shingle, token_hashes
-from spark_jobs.text.unicode import tables, utf8_buffers
+from spark_jobs.text.unicode import exact_fold, tables, utf8_buffers
 
 _SEEDS = np.random.default_rng(0x6772697374).integers(1, 2**63, size=(2, HASHES), dtype=np.uint64)
 MULTIPLIERS = _SEEDS[0] * np.uint64(2) + np.uint64(1)
@@ -23,7 +23,7 @@ ADDENDS = _SEEDS[1]
 
 
 def minhash(doc_id: pa.Array, text: pa.Array) -> pa.Table:
-    """The `minhash` signals of n documents.
+    """The `minhash` signals of n documents. Equal content hashes are equal words and digits; signatures look at words.
 
     Documents of fewer than 5 tokens have no shingle and null keys, so they never collide with each other.
     """
@@ -34,7 +34,7 @@ def minhash(doc_id: pa.Array, text: pa.Array) -> pa.Table:
     shingles = np.zeros(rows, np.int32)
     bands = np.zeros((rows, BANDS), np.uint64)
     signature = np.zeros((rows, HASHES), np.uint16)
-    _signatures(offsets, data, flags, fold, MULTIPLIERS, ADDENDS, content, shingles, bands, signature)
+    _signatures(offsets, data, flags, fold, exact_fold(), MULTIPLIERS, ADDENDS, content, shingles, bands, signature)
     without = shingles == 0
     lists = pa.FixedSizeListArray.from_arrays(pa.array(signature.reshape(-1)), HASHES, mask=pa.array(without))
     hashes = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), rows, [None, pa.py_buffer(content.tobytes())])
@@ -48,6 +48,7 @@ def _signatures(
     data: NDArray[np.uint8],
     flags: NDArray[np.uint8],
     fold: NDArray[np.int32],
+    exact: NDArray[np.int32],
     multipliers: NDArray[np.uint64],
     addends: NDArray[np.uint64],
     content: NDArray[np.uint64],
@@ -62,8 +63,13 @@ def _signatures(
     tokens = np.empty(longest, np.uint64)
     least = np.empty(HASHES, np.uint32)
     for row in range(len(offsets) - 1):
-        count = token_hashes(points, decode(data, offsets[row], offsets[row + 1], points), flags, fold, tokens)
-        content[row, 0], content[row, 1] = _content_hash(tokens, count)
+        chars = decode(data, offsets[row], offsets[row + 1], points)
+        count = token_hashes(points, chars, flags, exact, tokens)
+        for i in range(0 if count else chars):
+            # Without a token, equal content is equal characters.
+            tokens[i] = np.uint64(points[i])
+        content[row, 0], content[row, 1] = _content_hash(tokens, count or chars, count)
+        token_hashes(points, chars, flags, fold, tokens)
         if count < SHINGLE:
             continue
         shingles[row] = count - SHINGLE + 1
@@ -83,10 +89,10 @@ def _signatures(
 
 
 @njit(cache=True, nogil=True)
-def _content_hash(tokens: NDArray[np.uint64], count: int) -> tuple[np.uint64, np.uint64]:
-    """128 bits over the token sequence: two chains with different constants."""
-    low, high = np.uint64(count), np.uint64(0x9E3779B97F4A7C15)
-    for i in range(count):
+def _content_hash(tokens: NDArray[np.uint64], length: int, seed: int) -> tuple[np.uint64, np.uint64]:
+    """128 bits over a sequence: two chains with different constants."""
+    low, high = np.uint64(seed), np.uint64(0x9E3779B97F4A7C15)
+    for i in range(length):
         low = mix(low * np.uint64(0x9E3779B97F4A7C15) + tokens[i])
         high = mix((high ^ tokens[i]) * np.uint64(0xD6E8FEB86659FD93) + np.uint64(i))
     return low, high

@@ -15,8 +15,8 @@ _CHANCE = 2.0**-16
 
 def estimate(left: NDArray[np.uint16], right: NDArray[np.uint16]) -> NDArray[np.float64]:
     """Estimated Jaccard similarity of n pairs of signatures, each (n, 112); standard error sqrt(J(1-J)/112)."""
-    agree = (left == right).mean(axis=1)
-    return np.maximum(0.0, (agree - _CHANCE) / (1 - _CHANCE))
+    agree: NDArray[np.float64] = (left == right).mean(axis=1)
+    return (agree - _CHANCE).clip(min=0.0) / (1 - _CHANCE)
 
 
 def shingle_hashes(text: str) -> NDArray[np.uint64]:

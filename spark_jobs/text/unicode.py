@@ -43,40 +43,46 @@ def tables() -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
         category = unicodedata.category(char)
         if category in ("Cn", "Co", "Cs"):
             continue
-        flags[code], script[code] = _flags(char, category), _script(char, category)
-        fold[code] = _fold(char, category)
+        # Names cost most of the time that this takes, and only those of letters and marks are looked at.
+        name = unicodedata.name(char, "") if category[0] in "LM" else ""
+        owner = _script_of(name)
+        flags[code] = _flags(char, category, name, owner)
+        script[code] = SCRIPTS.index(owner) if category[0] == "L" else 0
+        fold[code] = _fold(char, category, owner)
     return flags, script, fold
 
 
-def _flags(char: str, category: str) -> int:
+@lru_cache(maxsize=1)
+def exact_fold() -> NDArray[np.int32]:
+    """`fold` that tells digits apart, of whatever script: for equal content instead of similar content."""
+    flags, _, fold = tables()
+    exact = fold.copy()
+    for code in np.flatnonzero(flags & DIGIT):
+        exact[code] = ord("0") + unicodedata.digit(chr(code))
+    return exact
+
+
+def _flags(char: str, category: str, name: str, owner: str) -> int:
     flags = ALPHA * (category[0] == "L") | DIGIT * (category == "Nd") | UPPER * (category in ("Lu", "Lt"))
     flags |= SPACE * char.isspace() | PUNCTUATION * (category[0] in "PS")
-    if category[0] in "LM":
-        name = unicodedata.name(char, "")
-        if _script_of(name) in UNSPACED_SCRIPTS or name.startswith(_UNSPACED_NAMES):
-            flags |= UNSPACED
+    if owner in UNSPACED_SCRIPTS or name.startswith(_UNSPACED_NAMES):
+        flags |= UNSPACED
     return flags
-
-
-def _script(char: str, category: str) -> int:
-    return SCRIPTS.index(_script_of(unicodedata.name(char, ""))) if category[0] == "L" else 0
 
 
 def _script_of(name: str) -> str:
     return _NAMES.get(name.split(" ", 1)[0].split("-", 1)[0], "Other")
 
 
-def _fold(char: str, category: str) -> int:
+def _fold(char: str, category: str, owner: str) -> int:
     if category == "Nd":
         return ord("0")
     if category[0] in "PSZC" or char.isspace():
         return ord(" ")
     if category == "Mn":
         return 0
-    lowered = char.lower()[0]
-    if "HANGUL" in unicodedata.name(char, ""):
-        return ord(char)
-    return ord(unicodedata.normalize("NFD", lowered)[0])
+    # A Hangul syllable is decomposed into its letters, which is more than accents.
+    return ord(char) if owner == "Hangul" else ord(unicodedata.normalize("NFD", char.lower()[0])[0])
 
 
 def utf8_buffers(text: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

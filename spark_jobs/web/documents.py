@@ -19,7 +19,8 @@ from gristmill.lake import Account
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.settings import Settings
 from spark_jobs.web.html import EXTRACTOR, extract
-from spark_jobs.web.warc import TYPES, Damage, Record, read_records
+from spark_jobs.web.members import Damage
+from spark_jobs.web.warc import TYPES, Record, read_records
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 DAMAGE_REASON = "corrupt"
@@ -58,11 +59,14 @@ def extract_file(path: str, file_index: int, config: ExtractConfig) -> Extractio
     size = Path(path).stat().st_size
     rows, digest = _Rows(), hashlib.sha256()
     if size:
-        with Path(path).open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-            with memoryview(mapped) as view:
-                digest.update(view)
-                for item in read_records(view, config.max_record_bytes):
-                    _take(rows, item, file_index << OFFSET_BITS)
+        with (
+            Path(path).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+            memoryview(mapped) as view,
+        ):
+            digest.update(view)
+            for item in read_records(view, config.max_record_bytes):
+                _take(rows, item, file_index << OFFSET_BITS)
     removed = Counter(row["reason"] for row in rows.rejects)
     # Damage and oversized records are quarantined, not judged.
     for reason in (DAMAGE_REASON, "too_large"):

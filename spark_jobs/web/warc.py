@@ -1,20 +1,20 @@
 """WARC records with their exact addresses, and damage that is seen instead of passed over.
 
-WARC readers end silently at a truncated member. So the file is cut into members (or plain records) here,
-each is known to be complete or damaged, and only then is it parsed, by FastWARC.
+WARC readers end silently at a truncated member. So the file is cut into members (or plain records) first,
+each known to be complete or damaged, and only then parsed, by FastWARC.
 """
 
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastwarc.warc import ArchiveIterator
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
-CHUNK = 1 << 16
+from spark_jobs.web.http import BodyError, decode_body
+from spark_jobs.web.members import Damage, Member, read_members
 
 TYPES = frozenset({"response", "conversion", "resource"})
 """The record types that must become a document or a reject; others are only counted."""
@@ -43,177 +43,95 @@ class Record:
         return url or None
 
 
-@dataclass(frozen=True)
-class Damage:
-    """`bytes` of the file from `offset` on that hold no readable record."""
-
-    offset: int
-    bytes: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Member:
-    """Decompressed bytes of one member; `data` is None where it exceeds the cap."""
-
-    offset: int
-    end: int
-    data: bytes | None
-
-
-Buffer = memoryview
-
-
-def read_records(data: Buffer, max_record_bytes: int) -> Iterator[Record | Damage]:
+def read_records(data: memoryview, max_record_bytes: int) -> Iterator[Record | Damage]:
     """All records of a WARC file (gzip by member, or plain) in file order, damage in its place."""
-    members = _gzip_members if bytes(data[:2]) == GZIP_MAGIC[:2] else _plain_records
-    for member in members(data, max_record_bytes):
+    for member in read_members(data, max_record_bytes):
         if isinstance(member, Damage):
             yield member
-        elif member.data is None:
-            yield Record(member.offset, "response", {}, problem="too_large")
+        elif member.whole:
+            yield from _parse(member, max_record_bytes)
         else:
-            yield from _parse(member.offset, member.data, member.end - member.offset)
+            yield _too_large(member, max_record_bytes)
 
 
-def _gzip_members(data: Buffer, cap: int) -> Iterator[_Member | Damage]:
-    offset = 0
-    while offset < len(data):
-        member = _inflate(data, offset, cap)
-        if member is None:
-            end = _next_member(data, offset + 1)
-            yield Damage(offset, end - offset, "truncated" if end == len(data) else "corrupt")
-            offset = end
-        else:
-            yield member
-            offset = member.end
+def _parse(member: Member, cap: int) -> Iterator[Record | Damage]:
+    """The records of one member: one, as the standard asks; more are named, since they share an address.
 
-
-def _inflate(data: Buffer, offset: int, cap: int) -> _Member | None:
-    """The member at `offset`, or None when it is damaged. Holds no more than `cap` bytes of it."""
-    inflater = zlib.decompressobj(31)
-    parts: list[bytes] = []
-    size, position = 0, offset
-    pending = b""
+    Addresses stay inside the member; the last one is kept for damage.
+    """
+    count, last = 0, max(1, member.length - 1)
     try:
-        while not inflater.eof:
-            if not pending:
-                pending = bytes(data[position : position + CHUNK])
-                if not pending:
-                    return None
-                position += len(pending)
-            part = inflater.decompress(pending, cap)
-            pending = inflater.unconsumed_tail
-            size += len(part)
-            if size <= cap:
-                parts.append(part)
-            else:
-                parts.clear()
-    except zlib.error:
-        return None
-    end = position - len(inflater.unused_data)
-    return _Member(offset, end, b"".join(parts) if size <= cap else None)
-
-
-def _next_member(data: Buffer, start: int) -> int:
-    """Offset of the next gzip member that starts a WARC record, or the end of the file."""
-    position = start
-    while position < len(data):
-        window = bytes(data[position : position + CHUNK])
-        found = window.find(GZIP_MAGIC)
-        if found < 0:
-            position += max(1, len(window) - len(GZIP_MAGIC) + 1)
-            continue
-        position += found
-        try:
-            if zlib.decompressobj(31).decompress(bytes(data[position : position + 4096]), 5) == b"WARC/":
-                return position
-        except zlib.error:
-            pass
-        position += 1
-    return len(data)
-
-
-def _plain_records(data: Buffer, cap: int) -> Iterator[_Member | Damage]:
-    offset = 0
-    while offset < len(data):
-        end = _record_end(data, offset)
-        if end is None:
-            following = _next_record(data, offset + 1)
-            yield Damage(offset, following - offset, "truncated" if following == len(data) else "corrupt")
-            offset = following
-        else:
-            yield _Member(offset, end, bytes(data[offset:end]) if end - offset <= cap else None)
-            offset = end
-
-
-def _record_end(data: Buffer, offset: int) -> int | None:
-    """End of the plain record at `offset` by its Content-Length, or None when it is not whole."""
-    head = bytes(data[offset : offset + CHUNK])
-    stop = head.find(b"\r\n\r\n")
-    if not head.startswith(b"WARC/") or stop < 0:
-        return None
-    for line in head[:stop].split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            end = offset + stop + 4 + int(value)
-            if end > len(data):
-                return None
-            while data[end : end + 2] == b"\r\n":
-                end += 2
-            return end
-    return None
-
-
-def _next_record(data: Buffer, start: int) -> int:
-    position = start
-    while position < len(data):
-        window = bytes(data[position : position + CHUNK])
-        found = window.find(b"\r\n\r\nWARC/1")
-        if found >= 0:
-            return position + found + 4
-        position += max(1, len(window) - 9)
-    return len(data)
-
-
-def _parse(offset: int, data: bytes, length: int) -> Iterator[Record | Damage]:
-    """The records of one member: one, as the standard asks; more are named, since they share an address."""
-    count = 0
-    try:
-        for record in ArchiveIterator(io.BytesIO(data), parse_http=False, fsspec_args=False):
-            headers = {name.lower(): value for name, value in record.headers.items()}
-            kind = headers.get("warc-type", "").strip().lower() or "unknown"
-            if count >= length:
-                yield Damage(offset, length, "too_many_records_in_member")
+        for headers, record in _warc_records(member.data):
+            if count == last:
+                yield _lost(member, count, "too_many_records_in_member")
                 return
-            if count and kind in TYPES:
-                yield Record(offset + count, kind, headers, problem="not_seekable")
-            elif kind in TYPES:
-                yield _read(offset, kind, headers, record)
-            else:
-                yield Record(offset + count, kind, headers)
+            found = _record(member.offset + count, headers, record, member.data, cap, first=not count)
+            yield found
             count += 1
+            if found.problem == "short_record":
+                return
     except (OSError, ValueError, EOFError):
-        yield Damage(offset, length, "bad_record")
+        yield _lost(member, count, "bad_record")
         return
     if not count:
-        yield Damage(offset, length, "no_record")
+        yield _lost(member, 0, "no_record")
 
 
-def _read(offset: int, kind: str, headers: dict[str, str], record: object) -> Record:
-    """Payload of one record; HTTP framing is removed where there is any."""
-    reader = record.reader  # type: ignore[attr-defined]
-    declared = record.content_length  # type: ignore[attr-defined]
-    is_http = kind == "response" or "application/http" in headers.get("content-type", "")
+def _lost(member: Member, count: int, reason: str) -> Damage:
+    """What follows the first `count` records of a member."""
+    return Damage(member.offset + count, member.length - count, reason)
+
+
+def _too_large(member: Member, cap: int) -> Record | Damage:
+    """The record that exceeds the cap; damage where the member exceeds it with many records."""
     try:
-        if not is_http:
-            body = bytes(reader.read())
-            return Record(offset, kind, headers, None, {}, body, "short_record" if len(body) < declared else None)
-        record.parse_http(auto_decode="all")  # type: ignore[attr-defined]
-        fields = record.http_headers  # type: ignore[attr-defined]
+        headers, record = next(_warc_records(member.data))
+    except (OSError, ValueError, EOFError, StopIteration):
+        return _lost(member, 0, "bad_record")
+    if _block_start(member.data, record.stream_pos) + record.content_length <= cap:
+        return _lost(member, 0, "too_many_records_in_member")
+    return Record(member.offset, _kind(headers), headers, problem="too_large")
+
+
+def _warc_records(data: bytes) -> Iterator[tuple[dict[str, str], Any]]:
+    """(header fields in lower case, FastWARC record) of each record; ValueError for what is none."""
+    for record in ArchiveIterator(io.BytesIO(data), parse_http=False, fsspec_args=False):
+        headers = {name.lower(): value for name, value in record.headers.items()}
+        if "warc-type" not in headers or "content-length" not in headers:
+            raise ValueError("not a WARC record")
+        yield headers, record
+
+
+def _kind(headers: dict[str, str]) -> str:
+    return headers["warc-type"].strip().lower() or "unknown"
+
+
+def _record(offset: int, headers: dict[str, str], record: Any, data: bytes, cap: int, first: bool) -> Record:
+    """One record; HTTP framing and encodings are removed where there are any."""
+    kind = _kind(headers)
+    if kind not in TYPES:
+        return Record(offset, kind, headers)
+    if not first:
+        return Record(offset, kind, headers, problem="not_seekable")
+    if _block_start(data, record.stream_pos) + record.content_length > len(data):
+        return Record(offset, kind, headers, problem="short_record")
+    if kind != "response" and "application/http" not in headers.get("content-type", ""):
+        return Record(offset, kind, headers, body=bytes(record.reader.read()))
+    try:
+        # Some old crawlers stored headers with bare line feeds.
+        record.parse_http(auto_decode="none", quirks_mode=True)
+        fields = record.http_headers
         if fields is None or fields.status_code is None:
             return Record(offset, kind, headers, problem="bad_http")
         http = {name.lower(): value for name, value in fields.items()}
-        return Record(offset, kind, headers, int(fields.status_code), http, bytes(reader.read()))
+        body = decode_body(bytes(record.reader.read()), http, cap)
+        return Record(offset, kind, headers, int(fields.status_code), http, body)
+    except BodyError as error:
+        return Record(offset, kind, headers, int(fields.status_code), http, problem=error.reason)
     except (OSError, ValueError, EOFError):
         return Record(offset, kind, headers, problem="bad_http")
+
+
+def _block_start(data: bytes, start: int) -> int:
+    """Where the block of the record at `start` begins: after the empty line that ends its header."""
+    return data.index(b"\r\n\r\n", start) + 4

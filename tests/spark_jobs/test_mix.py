@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gristmill.mixes import Mix
-from spark_jobs.mix import hold_out
+from gristmill.mixes import Mix, MixIncomplete, request_id
+from gristmill.settings import SettingsError
+from gristmill.units import in_process
+from spark_jobs import mix as mix_stage
+from spark_jobs.mix import NEAR_HELD_OUT, hold_out, selection
+from spark_jobs.stage import StageContext
+from spark_jobs.text.similarity import exact_jaccard
 
 MIX = Mix(name="test", snapshots=["a"], validation_share=0.3)
 
@@ -42,3 +50,68 @@ def test_the_share_is_met_and_the_seed_matters() -> None:
     assert 0.27 < held_out.mean() < 0.33
     other, _ = hold_out(hashes, groups, MIX.model_copy(update={"seed": 1}))
     assert (other != held_out).any()
+
+
+def mixed(mill: Any, **mix: Any) -> tuple[str, list[dict[str, Any]]]:
+    """Digest and rows of a mix of the mill's releases."""
+    wanted = Mix(**{"name": "test", "snapshots": ["A", "B"], "validation_share": 0.2, **mix})
+    context = StageContext(mill.lake, mill.profile, request_id(mill.lake, wanted), {}, in_process)
+    digest = mix_stage.run(context, wanted).outputs["mix"]
+    return digest, mill.lake.read(digest).to_pylist()
+
+
+def test_no_document_trains_that_is_like_a_held_out_one(mill: Any) -> None:
+    _, rows = mixed(mill)
+    texts = {(s, r["doc_id"]): r["text"] for s in ("A", "B") for r in mill.rows(s, "corpus")}
+    assert [(r["snapshot"], r["doc_id"]) for r in rows] == list(texts), "every document, by snapshot and address"
+    sides: dict[str | None, list[str]] = {"train": [], "validation": [], None: []}
+    for row in rows:
+        sides[row["split"]].append(texts[row["snapshot"], row["doc_id"]])
+        assert (row["reason"] == NEAR_HELD_OUT) == (row["split"] is None)
+    assert all(sides.values()), "this crawl has all three"
+    nearest = max(exact_jaccard(a, b) for a in sides["train"] for b in sides["validation"])
+    assert nearest < 0.7
+    assert max(exact_jaccard(a, b) for a in sides["validation"] for b in sides["validation"] if a != b) < 0.7
+    for excluded in sides[None]:
+        assert max(exact_jaccard(excluded, kept) for kept in sides["validation"]) > 0.6
+
+
+def test_the_balance_of_a_mix_closes(mill: Any) -> None:
+    digest, rows = mixed(mill)
+    account = mill.lake.manifest(digest).account
+    splits = Counter(r["split"] for r in rows)
+    assert (account.records_in, account.residual) == (len(rows), 0)
+    assert account.removed == {NEAR_HELD_OUT: splits[None]}
+
+
+def test_the_order_of_snapshots_in_a_mix_or_of_their_release_does_not_matter(mill: Any, backwards: Any) -> None:
+    digest, _ = mixed(mill)
+    assert mixed(mill, snapshots=["B", "A"])[0] == digest
+    assert mixed(backwards)[0] == digest
+
+
+def test_a_mix_is_made_once(mill: Any) -> None:
+    wanted = Mix(name="once", snapshots=["A", "B"])
+    context = StageContext(mill.lake, mill.profile, "once", {}, in_process)
+    mix_stage.run(context, wanted)
+    again = mix_stage.run(context, wanted).summary
+    assert again["units_reused"] == again["units"]
+
+
+def test_a_selection_takes_the_place_of_the_profiles_snapshots() -> None:
+    chosen = selection(MIX, " b,a ,b,")
+    assert (chosen.name, chosen.snapshots, chosen.validation_share) == ("selection", ["b", "a"], MIX.validation_share)
+    with pytest.raises(SettingsError, match="--snapshots"):
+        selection(MIX, " , ")
+
+
+@pytest.mark.parametrize("given", ["A,unknown", "unreleased"])
+def test_a_selection_that_is_not_released_is_refused_before_spark_starts(
+    mill: Any, given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mix_stage, "spark_tasks", None)
+    missing = given.split(",")[-1]
+    with pytest.raises(
+        MixIncomplete, match=f"mix 'selection' waits for the release of {missing}; see `gristmill status`"
+    ):
+        mix_stage.main(["--profile", str(mill.profile.source), "--snapshots", given])

@@ -1,0 +1,95 @@
+"""HTTP bodies without their transfer and content encodings; a body that is cut or damaged is never half read."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+_CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_ARROW_CODECS = {"br": "brotli", "zstd": "zstd"}
+_MAX_ENCODINGS = 4
+
+
+class BodyError(ValueError):
+    """The body is not what its headers say; `reason` is the reject's reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def decode_body(raw: bytes, headers: Mapping[str, str], max_bytes: int) -> bytes:
+    """The body behind `headers` (names in lower case). Raises BodyError; inflates no more than `max_bytes`."""
+    if "chunked" in _names(headers.get("transfer-encoding", "")):
+        raw = _dechunk(raw)
+    encodings = _names(headers.get("content-encoding", ""))
+    if len(encodings) > _MAX_ENCODINGS:
+        raise BodyError("bad_http")
+    for encoding in reversed(encodings):
+        if raw and encoding not in ("identity", "none", "utf-8"):
+            raw = _decompress(raw, encoding, max_bytes)
+    if len(raw) > max_bytes:
+        raise BodyError("too_large")
+    return raw
+
+
+def _names(header: str) -> list[str]:
+    return [name.strip().lower() for name in header.split(",") if name.strip()]
+
+
+def _dechunk(raw: bytes) -> bytes:
+    """The chunks of `raw`; `raw` itself where it starts with no chunk, as crawlers that kept the header store it."""
+    parts: list[bytes] = []
+    position = 0
+    while True:
+        found = _CHUNK_SIZE.match(raw, position)
+        if found is None:
+            if not parts:
+                return raw
+            raise BodyError("bad_http")
+        size = int(found[1], 16)
+        if size == 0:
+            return b"".join(parts)
+        part = raw[found.end() : found.end() + size]
+        if len(part) < size:
+            raise BodyError("bad_http")
+        parts.append(part)
+        position = found.end() + size
+        position += 2 if raw[position : position + 2] == b"\r\n" else raw[position : position + 1] == b"\n"
+
+
+def _decompress(raw: bytes, encoding: str, max_bytes: int) -> bytes:
+    if encoding in ("gzip", "x-gzip"):
+        # Some crawlers stored the decoded body and kept the header.
+        return _inflate(raw, 31, max_bytes) if raw.startswith(b"\x1f\x8b") else raw
+    if encoding == "deflate":
+        # The standard asks for a zlib wrapper; some servers leave it out, and browsers accept both.
+        wrapped = raw[0] & 0x0F == 8 and int.from_bytes(raw[:2], "big") % 31 == 0
+        return _inflate(raw, 15 if wrapped else -15, max_bytes)
+    if encoding not in _ARROW_CODECS:
+        raise BodyError("bad_http")
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(raw), _ARROW_CODECS[encoding]) as stream:
+            return _capped(stream.read(max_bytes + 1), max_bytes)
+    except OSError:
+        raise BodyError("bad_http") from None
+
+
+def _inflate(raw: bytes, window_bits: int, max_bytes: int) -> bytes:
+    inflater = zlib.decompressobj(window_bits)
+    try:
+        data = _capped(inflater.decompress(raw, max_bytes + 1), max_bytes)
+    except zlib.error:
+        raise BodyError("bad_http") from None
+    if not inflater.eof:
+        raise BodyError("bad_http")
+    return data
+
+
+def _capped(data: bytes, max_bytes: int) -> bytes:
+    if len(data) > max_bytes:
+        raise BodyError("too_large")
+    return data

@@ -1,0 +1,103 @@
+"""Near-duplicate detection against every pair of a real crawl, found by brute force elsewhere."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import defaultdict
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from gristmill.lake import FileEntry, Lake
+from gristmill.schemas import SCHEMAS
+from gristmill.storage import PosixStorage
+from gristmill.units import in_process
+from spark_jobs.candidates import exact_groups
+from spark_jobs.deduplicate import DeduplicateConfig, verified_pairs
+from spark_jobs.text.minhash import minhash
+from spark_jobs.text.similarity import exact_jaccard
+
+Pairs = dict[tuple[int, int], float]
+
+
+def write(lake: Lake, texts: list[str]) -> tuple[FileEntry, FileEntry]:
+    """The `minhash` and `documents` files of texts, numbered from 0."""
+    ids, column = pa.array(range(len(texts)), pa.int64()), pa.array(texts, pa.string())
+    schema = SCHEMAS["documents"]
+    columns = {field.name: pa.nulls(len(texts), field.type) for field in schema} | {"doc_id": ids, "text": column}
+    return (
+        lake.write_table("minhash", "000000", minhash(ids, column)),
+        lake.write_table("documents", "000000", pa.table(columns)),
+    )
+
+
+def detected(lake: Lake, texts: list[str], min_jaccard: float) -> Pairs:
+    """Every pair of equal or similar documents that deduplication finds."""
+    signatures, documents = write(lake, texts)
+    ids, representative = exact_groups(lake, [signatures])
+    groups: dict[int, list[int]] = defaultdict(list)
+    for doc_id, first in zip(ids.tolist(), representative.tolist(), strict=True):
+        groups[first].append(doc_id)
+    found = {pair: 1.0 for group in groups.values() for pair in combinations(group, 2)}
+    pairs, jaccard = verified_pairs(
+        lake, [signatures], [documents], DeduplicateConfig(min_jaccard=min_jaccard), in_process
+    )
+    for (a, b), similarity in zip(pairs.tolist(), jaccard.tolist(), strict=True):
+        found |= {(min(x, y), max(x, y)): similarity for x in groups[a] for y in groups[b]}
+    return found
+
+
+def test_recall_and_precision_on_a_real_crawl(tmp_path: Path, shared_data: Callable[[str], Path]) -> None:
+    folder = shared_data("neardup/demo_exact_pairs")
+    with gzip.open(folder / "docs.jsonl.gz", "rt", encoding="utf-8") as lines:
+        documents = [json.loads(line) for line in lines]
+    assert [row["id"] for row in documents] == list(range(len(documents)))
+    with gzip.open(folder / "pairs.tsv.gz", "rt", encoding="utf-8") as lines:
+        rows = [line.split("\t") for line in lines][1:]
+    gold: Pairs = {(int(i), int(j)): float(jaccard) for i, j, jaccard in rows}
+
+    found = detected(Lake(PosixStorage(tmp_path)), [row["text"] for row in documents], 0.7)
+
+    for least, wanted_recall in ((0.9, 0.999), (0.8, 0.995), (0.7, 0.98)):
+        wanted = [pair for pair, jaccard in gold.items() if jaccard >= least]
+        assert sum(pair in found for pair in wanted) >= wanted_recall * len(wanted)
+    # The gold pairs tell digits apart and detection does not, so a little less similarity is not wrong.
+    for least in (0.7, 0.8, 0.9):
+        claimed = [pair for pair, jaccard in found.items() if jaccard >= least]
+        assert sum(gold.get(pair, 0.0) >= least - 0.05 for pair in claimed) >= 0.985 * len(claimed)
+    apart = [abs(found[pair] - gold[pair]) for pair in found if pair in gold]
+    assert np.mean(apart) < 0.01
+
+
+@pytest.fixture(scope="module")
+def family() -> list[str]:
+    """Versions of one text, each further from the first than the one before."""
+    words = [chr(97 + i % 26) * (1 + i // 26 % 7) + chr(97 + i // 5 % 26) for i in range(400)]
+    versions = []
+    for i in range(40):
+        new = [f"new{chr(97 + i)}x{chr(97 + j % 26)}y{j // 26 * 'z'}" for j in range(3 * i)]
+        versions.append(" ".join(words[: 400 - 3 * i] + new))
+    return versions
+
+
+def test_close_calls_are_decided_by_the_exact_similarity(tmp_path: Path, family: list[str]) -> None:
+    found = detected(Lake(PosixStorage(tmp_path)), family, 0.8)
+    for (a, b), similarity in found.items():
+        exact = exact_jaccard(family[a], family[b])
+        assert exact >= 0.8 - 0.12, "an estimate more than three standard errors off"
+        if exact < 0.9:
+            assert similarity == pytest.approx(exact, abs=1e-6) or similarity > 0.8 + 0.11
+    certain = [(a, b) for a, b in combinations(range(len(family)), 2) if exact_jaccard(family[a], family[b]) >= 0.9]
+    assert certain
+    assert set(certain) <= set(found)
+
+
+def test_slices_of_pairs_do_not_matter(tmp_path: Path, family: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = detected(Lake(PosixStorage(tmp_path)), family, 0.7)
+    monkeypatch.setattr("spark_jobs.deduplicate.PAIRS_PER_TASK", 3)
+    assert detected(Lake(PosixStorage(tmp_path)), family, 0.7) == whole

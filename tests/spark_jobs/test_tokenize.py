@@ -1,0 +1,145 @@
+"""Tokens: any text comes back from them, and their order is drawn, not inherited."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from gristmill import ledger
+from gristmill.lake import FileEntry, LakeError
+from gristmill.mixes import MixIncomplete, load_mix, request_id
+from gristmill.units import in_process
+from spark_jobs import mix as mix_stage
+from spark_jobs import tokenize as tokenize_stage
+from spark_jobs.stage import StageContext
+from spark_jobs.tokenize import END_OF_TEXT, corpus_sources, encode, shard_units, token_table, train_tokenizer
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    return train_tokenizer(["the cat and the dog and the cow", "그리고 고양이", "猫和狗"] * 20, 400)
+
+
+@given(st.text())
+def test_any_text_comes_back_from_its_tokens(tokenizer: Tokenizer, text: str) -> None:
+    tokenizer.encode_special_tokens = True
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    assert tokenizer.decode(ids) == text
+    assert 0 not in ids, "the end-of-text token cannot be written by a page"
+
+
+def test_a_text_that_spells_the_end_of_text_out_does_not_end(tokenizer: Tokenizer) -> None:
+    tokenizer.encode_special_tokens = True
+    assert tokenizer.token_to_id(END_OF_TEXT) == 0
+    assert 0 not in tokenizer.encode(f"before {END_OF_TEXT} after", add_special_tokens=False).ids
+
+
+def test_the_same_texts_give_the_same_tokenizer() -> None:
+    texts = [f"word{i % 17} other{i % 5} thing{i}" for i in range(500)]
+    assert len({train_tokenizer(texts, 500).to_str() for _ in range(3)}) == 1
+
+
+@given(st.lists(st.lists(st.integers(1, 2**32 - 1), max_size=6), max_size=8))
+def test_offsets_count_tokens_from_the_start_of_the_shard(documents: list[list[int]]) -> None:
+    rows = [("a", i, "en", 1, np.array([*ids, 0], "<u4").tobytes()) for i, ids in enumerate(documents)]
+    table = token_table(rows)
+    stream: list[int] = []
+    for row, ids in zip(table.to_pylist(), documents, strict=True):
+        assert row["stream_offset"] == len(stream)
+        assert row["tokens"] == [*ids, 0]
+        stream += row["tokens"]
+
+
+@pytest.mark.parametrize(("stored", "train"), [(0, 1), (1000, 1), (10_000, 30), (100_000, 300)])
+def test_there_are_as_many_shards_as_bytes_ask_for(stored: int, train: int) -> None:
+    units = shard_units([("a", FileEntry("0", "p", "s", 1, stored), {})], 1000)
+    assert len(units) == train + 1 or stored == 1000
+    assert units[-1] == "validation-00000"
+    assert len(set(units)) == len(units)
+
+
+@pytest.fixture(scope="module")
+def mixed(mill: Any) -> str:
+    """Digest of the mix of both snapshots of the tiny crawl, as a person makes it: scope and mix from the profile."""
+    wanted = load_mix(mill.profile.mix)
+    context = StageContext(mill.lake, mill.profile, request_id(mill.lake, wanted), {}, in_process)
+    digest: str = mix_stage.run(context, wanted).outputs["mix"]
+    return digest
+
+
+def test_sources_are_the_mixed_documents_of_the_releases(mill: Any, mixed: str) -> None:
+    sources = corpus_sources(mill.lake, mixed)
+    listed = [(snapshot, doc_id, split) for snapshot, _, splits in sources for doc_id, split in splits.items()]
+    rows = [(r["snapshot"], r["doc_id"], r["split"]) for r in mill.lake.read(mixed).to_pylist() if r["split"]]
+    assert sorted(listed) == sorted(rows)
+
+
+def test_another_release_since_the_mix_is_refused(mill: Any, mixed: str, places: Any, tiny_crawl: Any) -> None:
+    only_b = places.mill("b", {"B": tiny_crawl.files["B"]}, stages=mill.profile.stages)
+    rows = mill.lake.read(mixed)
+    entry = only_b.lake.write_table("mix", "mix", rows)
+    copied = only_b.lake.publish("mix", [entry], {}).digest
+    with pytest.raises(LakeError, match="snapshot A of the mix is no longer released; mix again"):
+        corpus_sources(only_b.lake, copied)
+
+
+def test_the_draw_depends_on_seed_and_address_alone(
+    mill: Any, mixed: str, tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(str(path))
+    source = corpus_sources(mill.lake, mixed)[0]
+    first, again, other = (list(encode(mill.lake, source, str(path), seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert [key for key, _ in first] != [key for key, _ in other]
+    assert len({key for key, _ in first}) == len(first)
+
+
+@pytest.mark.spark
+def test_token_shards_hold_every_document_of_the_mix_once_in_a_drawn_order(mill: Any, mixed: str) -> None:
+    # As a person starts it by hand: neither run nor digest is given.
+    tokenize_stage.main(["--profile", str(mill.profile.source)])
+    scope = request_id(mill.lake, load_mix(mill.profile.mix))
+    outputs = ledger.ended(mill.lake, scope)[-1]["outputs"]
+    manifest = mill.lake.manifest(outputs["tokens"])
+    path = mill.lake.path(mill.lake.manifest(outputs["tokenizer"]).files[0])
+    decoder = Tokenizer.from_file(str(path))
+    texts = {(s, r["doc_id"]): r for s in ("A", "B") for r in mill.rows(s, "corpus")}
+    splits = {(r["snapshot"], r["doc_id"]): r["split"] for r in mill.lake.read(mixed).to_pylist()}
+    seen: Counter[tuple[str, int]] = Counter()
+    order: list[tuple[str, int]] = []
+    for entry in manifest.files:
+        for row in mill.lake.read_file(entry).to_pylist():
+            key = (row["snapshot"], row["doc_id"])
+            assert entry.unit.startswith(splits[key])
+            assert row["tokens"][-1] == 0
+            assert 0 not in row["tokens"][:-1]
+            assert decoder.decode(row["tokens"][:-1]) == texts[key]["text"]
+            assert (row["bytes"], row["language"]) == (texts[key]["bytes"], texts[key]["language"])
+            seen[key] += 1
+            order.append(key)
+    assert seen == Counter({key: 1 for key, split in splits.items() if split})
+    assert order != sorted(order)
+    trained = [f.rows for f in manifest.files if f.unit.startswith("train")]
+    assert len(trained) > 1
+    assert min(trained) > 0
+
+
+def test_a_mix_that_was_not_made_is_asked_for_before_spark_starts(
+    mill: Any, places: Any, tiny_crawl: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenize_stage, "spark_tasks", None)
+    bare = places.mill("bare", tiny_crawl.files)
+    with pytest.raises(MixIncomplete, match="waits for the release of A, B"):
+        tokenize_stage.main(["--profile", str(bare.profile.source)])
+    other = places.profile("other", snapshots=["A"]).mix
+    monkeypatch.setattr(tokenize_stage, "load_profile", lambda _: mill.profile.model_copy(update={"mix": other}))
+    with pytest.raises(LakeError, match=r"no 'mix' for test-[0-9a-f]{12} yet; run its stage first"):
+        tokenize_stage.main([])

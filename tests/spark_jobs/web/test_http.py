@@ -1,0 +1,128 @@
+"""HTTP bodies: encodings are removed, and what is cut or damaged is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import zlib
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_jobs.web.http import BodyError, decode_body
+
+CAP = 1 << 20
+TEXT = b"<html>" + b"some text, more text; " * 50 + b"</html>"
+
+
+def raw_deflate(data: bytes) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return packer.compress(data) + packer.flush()
+
+
+ENCODERS = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": lambda data: pa.compress(data, "brotli", asbytes=True),
+    "zstd": lambda data: pa.compress(data, "zstd", asbytes=True),
+}
+
+
+def chunked(data: bytes, sizes: list[int]) -> bytes:
+    parts, start = [], 0
+    for size in sizes:
+        part = data[start : start + size]
+        if part:
+            parts.append(b"%x\r\n%s\r\n" % (len(part), part))
+        start += size
+    rest = data[start:]
+    parts += [b"%X;name=value\r\n%s\r\n" % (len(rest), rest)] if rest else []
+    return b"".join(parts) + b"0\r\n\r\n"
+
+
+def reason(raw: bytes, **headers: str) -> str:
+    with pytest.raises(BodyError) as error:
+        decode_body(raw, {name.replace("_", "-"): value for name, value in headers.items()}, CAP)
+    return error.value.reason
+
+
+@pytest.mark.parametrize("encoding", ENCODERS)
+@given(st.binary(max_size=400))
+def test_an_encoded_body_is_decoded(encoding: str, data: bytes) -> None:
+    assert decode_body(ENCODERS[encoding](data), {"content-encoding": encoding.upper()}, CAP) == data
+
+
+@given(st.binary(max_size=400))
+def test_deflate_without_its_wrapper_is_decoded_as_browsers_do(data: bytes) -> None:
+    packed = raw_deflate(TEXT + data)
+    assert decode_body(packed, {"content-encoding": "deflate"}, CAP) == TEXT + data
+
+
+@given(st.binary(max_size=400), st.lists(st.integers(1, 90), max_size=6), st.sampled_from([None, *ENCODERS]))
+def test_chunks_are_joined_before_the_content_is_decoded(data: bytes, sizes: list[int], encoding: str | None) -> None:
+    packed = ENCODERS[encoding](data) if encoding else data
+    headers = {"transfer-encoding": "Chunked"} | ({"content-encoding": encoding} if encoding else {})
+    assert decode_body(chunked(packed, sizes), headers, CAP) == data
+
+
+def test_a_chunk_header_on_a_body_that_was_joined_already_changes_nothing() -> None:
+    assert decode_body(TEXT, {"transfer-encoding": "chunked"}, CAP) == TEXT
+
+
+def test_encodings_are_removed_in_the_order_in_which_they_were_put_on() -> None:
+    packed = gzip.compress(zlib.compress(TEXT))
+    assert decode_body(packed, {"content-encoding": "deflate, gzip"}, CAP) == TEXT
+    assert decode_body(TEXT, {"content-encoding": "identity"}, CAP) == TEXT
+
+
+def test_a_chunked_body_that_is_cut_anywhere_is_refused_or_whole() -> None:
+    body = chunked(TEXT, [100, 300])
+    end = body.rindex(b"0\r\n\r\n")
+    for cut in range(1, len(body)):
+        if cut >= end + 3:
+            assert decode_body(body[:cut], {"transfer-encoding": "chunked"}, CAP) == TEXT
+        elif cut >= 4:
+            assert reason(body[:cut], transfer_encoding="chunked") == "bad_http"
+
+
+@pytest.mark.parametrize("encoding", ENCODERS)
+def test_a_compressed_body_that_is_cut_anywhere_is_refused(encoding: str) -> None:
+    packed = ENCODERS[encoding](TEXT)
+    for cut in range(2, len(packed)):
+        assert reason(packed[:cut], content_encoding=encoding) == "bad_http"
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "br", "zstd"])
+def test_a_body_that_is_not_what_its_header_says_is_refused(encoding: str) -> None:
+    assert reason(TEXT, content_encoding=encoding) == "bad_http"
+
+
+def test_a_body_that_the_crawler_stored_decoded_is_kept() -> None:
+    assert decode_body(TEXT, {"content-encoding": "gzip"}, CAP) == TEXT
+
+
+def test_a_damaged_gzip_body_is_refused() -> None:
+    packed = bytearray(gzip.compress(TEXT))
+    packed[-6] ^= 0xFF
+    assert reason(bytes(packed), content_encoding="gzip") == "bad_http"
+
+
+def test_an_unknown_encoding_or_a_tower_of_them_is_refused() -> None:
+    assert reason(TEXT, content_encoding="rot13") == "bad_http"
+    assert reason(TEXT, content_encoding=", ".join(["gzip"] * 50)) == "bad_http"
+
+
+@pytest.mark.parametrize("encoding", ENCODERS)
+def test_a_body_over_the_cap_is_refused(encoding: str) -> None:
+    assert reason(ENCODERS[encoding](bytes(CAP + 1)), content_encoding=encoding) == "too_large"
+    assert decode_body(ENCODERS[encoding](bytes(CAP)), {"content-encoding": encoding}, CAP) == bytes(CAP)
+
+
+@given(st.binary(max_size=200), st.sampled_from([*ENCODERS, "identity", "", "gzip, br"]), st.booleans())
+def test_hostile_bytes_raise_nothing_else(raw: bytes, encoding: str, in_chunks: bool) -> None:
+    headers = {"content-encoding": encoding, "transfer-encoding": "chunked" if in_chunks else ""}
+    with contextlib.suppress(BodyError):
+        decode_body(raw, headers, 1000)
