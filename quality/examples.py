@@ -11,6 +11,7 @@ from gristmill.lake import Lake
 from gristmill.schemas import OFFSET_BITS
 
 PER_RULE = 3
+HEAD_CHARS = 400
 
 
 def examples(lake: Lake, decisions: str, documents: str) -> list[dict[str, Any]]:
@@ -19,7 +20,8 @@ def examples(lake: Lake, decisions: str, documents: str) -> list[dict[str, Any]]
     table = table.filter(pc.is_valid(table.column("reason")))
     found = []
     for reason in table.column("reason").unique().to_pylist():
-        rows = table.filter(pc.equal(table.column("reason"), reason)).sort_by([("value", "ascending"), ("doc_id", "ascending")])
+        rows = table.filter(pc.equal(table.column("reason"), reason))
+        rows = rows.sort_by([("value", "ascending"), ("doc_id", "ascending")])
         picked = sorted({0, rows.num_rows // 2, rows.num_rows - 1})[:PER_RULE]
         chosen = rows.take(picked)
         found.append({"reason": reason, "count": rows.num_rows, "documents": _texts(lake, documents, chosen)})
@@ -27,14 +29,13 @@ def examples(lake: Lake, decisions: str, documents: str) -> list[dict[str, Any]]
 
 
 def _texts(lake: Lake, documents: str, rows: pa.Table) -> list[dict[str, Any]]:
-    """The rows with URL and the head of the text, read from the files that hold them only."""
-    wanted = {row["doc_id"]: row for row in rows.to_pylist()}
+    """The rows, in order, with URL and the head of the text, read from the files that hold them only."""
+    wanted = rows.column("doc_id").combine_chunks()
     manifest = lake.manifest(documents)
-    shown = []
-    for unit in sorted({f"{doc_id >> OFFSET_BITS:06d}" for doc_id in wanted}):
+    heads: dict[int, dict[str, str]] = {}
+    for unit in sorted({f"{doc_id >> OFFSET_BITS:06d}" for doc_id in wanted.to_pylist()}):
         table = lake.read_file(manifest.file(unit), ["doc_id", "url", "text"])
-        mine = table.filter(pc.is_in(table.column("doc_id"), pa.array(list(wanted), pa.int64())))
-        heads = pc.utf8_slice_codeunits(mine.column("text"), 0, 400)
-        for doc_id, url, head in zip(mine.column("doc_id").to_pylist(), mine.column("url").to_pylist(), heads.to_pylist(), strict=True):
-            shown.append({"url": url, "text": head, **{k: wanted[doc_id][k] for k in ("value", "threshold")}})
-    return shown
+        mine = table.filter(pc.is_in(table.column("doc_id"), wanted))
+        mine = mine.set_column(2, "text", pc.utf8_slice_codeunits(mine.column("text"), 0, HEAD_CHARS))
+        heads |= {row.pop("doc_id"): row for row in mine.to_pylist()}
+    return [{**heads[row["doc_id"]], "value": row["value"], "threshold": row["threshold"]} for row in rows.to_pylist()]

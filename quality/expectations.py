@@ -79,9 +79,12 @@ def _validate(values: Mapping[str, float], bounds: Sequence[Bound]) -> list[Any]
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     import great_expectations as gx
     import pandas as pd
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+    from great_expectations.expectations.core.expect_column_values_to_be_between import ExpectColumnValuesToBeBetween
+    from great_expectations.expectations.metadata_types import FailureSeverity
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     batch = (
         context.data_sources.add_pandas(name="metrics")
         .add_dataframe_asset(name="totals")
@@ -89,9 +92,9 @@ def _validate(values: Mapping[str, float], bounds: Sequence[Bound]) -> list[Any]
         .get_batch({"dataframe": pd.DataFrame([dict(values)])})
     )
     expectations = [
-        gx.expectations.ExpectColumnValuesToBeBetween(
+        ExpectColumnValuesToBeBetween(
             column=bound.metric, min_value=bound.min, max_value=bound.max, strict_min=bound.strict,
-            strict_max=bound.strict, severity=GX_SEVERITY[bound.severity], meta={"check": number},
+            strict_max=bound.strict, severity=FailureSeverity(GX_SEVERITY[bound.severity]), meta={"check": number},
         )
         for number, bound in enumerate(bounds)
     ]  # fmt: skip

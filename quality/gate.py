@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from gristmill import ledger, verdicts
-from gristmill.lake import Lake, LakeError, sha256_json
+from gristmill.lake import Lake, sha256_json
 from gristmill.process import GateBlocked, resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
 from gristmill.release import DATASETS, candidate_digest
@@ -46,22 +46,28 @@ def tokens_subject(lake: Lake, digests: Mapping[str, str]) -> Subject:
 
 
 def model_subject(lake: Lake, digests: Mapping[str, str]) -> Subject:
-    """A model with its evaluation: the flat figures of its run.json."""
+    """A model with its evaluation: the flat figures of its run.json.
+
+    A figure that is absent or no finite number is left out, and so an error: a model that cannot be measured is
+    not one with too little data to judge.
+    """
     manifest = lake.manifest(digests["model"])
     run: dict[str, Any] = json.loads(lake.path(manifest.file("run.json")).read_bytes())
     bpb = run.get("bpb", {})
-    metrics = Metrics()
-    for name in ("loss_first", "loss_last", "tokens", "parameters"):
-        if name in run:
-            metrics.total("train", name, run[name])
-    if "loss_first" in run and "loss_last" in run:
-        metrics.total("train", "loss_change", run["loss_last"] - run["loss_first"])
-    for name, value in bpb.items():
-        metrics.total("evaluate", f"bpb_{name}", value)
+    found = {("train", name): run.get(name) for name in ("loss_first", "loss_last", "tokens", "parameters")}
+    found |= {("evaluate", f"bpb_{name}"): value for name, value in bpb.items()}
+    found["train", "loss_change"] = _difference(run, "loss_last", "loss_first")
     for baseline in ("untrained", "unigram"):
-        if baseline in bpb and "model" in bpb:
-            metrics.total("evaluate", f"bpb_against_{baseline}", bpb["model"] - bpb[baseline])
+        found["evaluate", f"bpb_against_{baseline}"] = _difference(bpb, "model", baseline)
+    metrics = Metrics()
+    for (stage, name), value in found.items():
+        if value is not None and math.isfinite(value):
+            metrics.total(stage, name, value)
     return Subject(manifest.digest, digests, metrics.table())
+
+
+def _difference(figures: Mapping[str, Any], left: str, right: str) -> float | None:
+    return figures[left] - figures[right] if left in figures and right in figures else None
 
 
 SUBJECTS = {
@@ -73,20 +79,20 @@ SUBJECTS = {
 
 def main(argv: list[str] | None = None) -> None:
     """Run the gate as a process; exit code 3 when the verdict does not approve."""
-    parser = stage_parser("Judge digests against the bounds of the profile's gates file.", "--scope")
-    parser.add_argument("--kind", choices=sorted(SUBJECTS), required=True)
-    parser.add_argument("--snapshot", dest="scope", help="the snapshot or training run to judge")
-    parser.add_argument("--run", dest="scope", help=argparse.SUPPRESS)
+    parser = stage_parser("Judge digests against the bounds of the profile's gates file.", "--run")
+    parser.add_argument("--kind", choices=sorted(SUBJECTS), required=True, help="which suite of bounds")
+    parser.add_argument("--snapshot", help="what to judge, for --kind snapshot; --run for tokens and model")
     args = parser.parse_args(argv)
-    if not args.scope:
-        raise LakeError("give --snapshot ID, or --run ID for tokens and model")
+    scope, other = (args.snapshot, args.run) if args.kind == "snapshot" else (args.run, args.snapshot)
+    if not scope or other:
+        parser.error("give --snapshot ID with --kind snapshot, --run ID with --kind tokens or model, and not both")
     profile = load_profile(args.profile)
     lake, gates = Lake.open(profile), load_yaml(Gates, profile.gates)
     build, names = SUBJECTS[args.kind]
-    inputs = resolve_inputs(lake, args.scope, args.input, names)
+    inputs = resolve_inputs(lake, scope, args.input, names)
     suite = f"{gates.version}/{args.kind}/{sha256_json([b.model_dump() for b in gates.suite(args.kind)])[:12]}"
     with ledger.attempt(
-        lake, stage=f"gate.{args.kind}", scope=args.scope, config={"suite": suite}, inputs=inputs, run_id=args.run_id
+        lake, stage=f"gate.{args.kind}", scope=scope, config={"suite": suite}, inputs=inputs, run_id=args.run_id
     ) as attempt:
         subject = build(lake, inputs)
         checks = judge(subject.table, gates.suite(args.kind))
@@ -96,7 +102,7 @@ def main(argv: list[str] | None = None) -> None:
         )  # fmt: skip
         attempt.summary.update({"verdict": verdict.outcome, "subject": subject.digest, "checks": len(checks)})
     say(render(verdict.checks))
-    say(f"verdict on {args.kind} {args.scope}: {verdict.outcome.upper()}")
+    say(f"verdict on {args.kind} {scope}: {verdict.outcome.upper()}")
     write_result(args.result, {}, attempt.summary)
     if not verdict.approves:
         raise GateBlocked(_sentence(verdict.checks, args.kind))

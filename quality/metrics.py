@@ -8,46 +8,46 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill.catalogue import Snapshot
-from gristmill.lake import Account, Lake
+from gristmill.lake import Account, Lake, Manifest
 from gristmill.schemas import SCHEMAS, SIGNAL_FAMILIES
 from quality.removals import wrong_removals
 
-MAX_ROWS = 50_000
-TOP_HOSTS = 1000
+MAX_KEYS = 1000
+"""Keys of one metric, so that the table stays small for any crawl."""
+
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 LENGTH_BINS = (0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
 CORRUPT = "corrupt"
 
 
 class Metrics:
-    """Collects rows; `total` and `per_key` are the two shapes there are."""
+    """Collects rows: totals, figures per key, and series. Beyond MAX_KEYS keys only the sum of the rest is kept."""
 
     def __init__(self) -> None:
-        self.rows: list[dict[str, object]] = []
+        self.rows: list[dict[str, Any]] = []
 
     def total(self, stage: str, metric: str, value: float | None, count: int = 1) -> None:
         """One figure of a stage; None where there is not enough data to measure it."""
         self._add(stage, metric, "total", "", value, count)
 
     def per_key(self, stage: str, metric: str, scope: str, values: Mapping[str, float]) -> None:
-        """One figure per key, most first; at most TOP_HOSTS keys and the sum of the rest."""
-        ordered = sorted(values.items(), key=lambda item: (-item[1], item[0]))
-        for key, value in ordered[:TOP_HOSTS]:
-            self._add(stage, metric, scope, key, value, 1)
-        if rest := ordered[TOP_HOSTS:]:
-            self._add(stage, metric, scope, "(rest)", sum(value for _, value in rest), len(rest))
+        """One figure per key, most first."""
+        self.series(stage, metric, scope, sorted(values.items(), key=lambda item: (-item[1], item[0])))
 
-    def series(self, stage: str, metric: str, scope: str, values: Iterable[tuple[str, float]]) -> None:
+    def series(self, stage: str, metric: str, scope: str, values: Sequence[tuple[str, float]]) -> None:
         """Figures in their own order, such as quantiles and bins."""
-        for key, value in values:
+        for key, value in values[:MAX_KEYS]:
             self._add(stage, metric, scope, key, value, 1)
+        if rest := values[MAX_KEYS:]:
+            self._add(stage, metric, scope, "(rest)", sum(value for _, value in rest), len(rest))
 
     def _add(self, stage: str, metric: str, scope: str, key: str, value: float | None, count: int) -> None:
         rounded = None if value is None or math.isnan(value) else round(float(value), 6)
@@ -57,9 +57,8 @@ class Metrics:
 
     def table(self) -> pa.Table:
         """The rows, sorted, under the declared schema."""
-        order = sorted(range(len(self.rows)), key=lambda i: (str(self.rows[i]["stage"]), str(self.rows[i]["metric"]),
-                                                            str(self.rows[i]["scope"]), i))  # fmt: skip
-        return pa.Table.from_pylist([self.rows[i] for i in order[:MAX_ROWS]], schema=SCHEMAS["metrics"])
+        rows = sorted(self.rows, key=lambda row: (row["stage"], row["metric"], row["scope"]))
+        return pa.Table.from_pylist(rows, schema=SCHEMAS["metrics"])
 
 
 def snapshot_metrics(lake: Lake, snapshot: Snapshot, digests: Mapping[str, str]) -> pa.Table:
@@ -73,48 +72,51 @@ def snapshot_metrics(lake: Lake, snapshot: Snapshot, digests: Mapping[str, str])
     return metrics.table()
 
 
-def _balance(metrics: Metrics, stage: str, account: Account, given: int | None) -> None:
-    """`residual`: records that a stage got and did not account for."""
+def _balance(metrics: Metrics, stage: str, manifest: Manifest, given: int | None, out: int) -> None:
+    """`residual`: records that a stage was given or put out, by the data, and its account does not say so."""
+    account = manifest.account or Account(0, 0)
     missing = 0 if given is None else given - account.records_in
     metrics.total(stage, "records_in", account.records_in)
     metrics.total(stage, "out", account.out)
     metrics.total(stage, "quarantined", account.quarantined)
-    metrics.total(stage, "residual", abs(account.residual) + abs(missing))
+    metrics.total(stage, "residual", abs(account.residual) + abs(missing) + abs(account.out - out))
     metrics.per_key(stage, "removed", "rule", account.removed)
 
 
 def _extract(metrics: Metrics, lake: Lake, snapshot: Snapshot, digests: Mapping[str, str]) -> None:
     documents, rejects = lake.manifest(digests["documents"]), lake.manifest(digests["rejects"])
-    account = documents.account or Account(0, 0)
-    _balance(metrics, "extract", account, None)
+    _balance(metrics, "extract", documents, None, documents.rows)
     table = lake.read(digests["rejects"], ["reason", "bytes"])
     lost = pc.sum(table.filter(pc.equal(table.column("reason"), CORRUPT)).column("bytes")).as_py() or 0
-    metrics.total("extract", "unaccounted_rejects", abs(sum(account.removed.values()) + account.quarantined - rejects.rows))
-    metrics.total("extract", "files_listed", len(snapshot.files))
-    metrics.total("extract", "files_missing", len({f"{f.file_index:06d}" for f in snapshot.files} - {f.unit for f in documents.files}))
+    account = documents.account or Account(0, 0)
+    accounted = sum(account.removed.values()) + account.quarantined
+    metrics.total("extract", "unaccounted_rejects", abs(accounted - rejects.rows))
+    listed, read = {f"{f.file_index:06d}" for f in snapshot.files}, {f.unit for f in documents.files}
+    metrics.total("extract", "files_listed", len(listed))
+    metrics.total("extract", "files_missing", len(listed - read))
     metrics.total("extract", "bytes_listed", snapshot.bytes)
     metrics.total("extract", "lost_bytes", lost)
     metrics.total("extract", "lost_share", lost / snapshot.bytes if snapshot.bytes else None)
-    metrics.per_key("extract", "rejects", "rule", Counter(table.column("reason").to_pylist()))
-    hosts = Counter(lake.read(digests["documents"], ["host"]).column("host").to_pylist())
-    metrics.per_key("extract", "documents", "host", hosts)
-    ids = lake.read(digests["documents"], ["doc_id"]).column("doc_id")
-    metrics.total("extract", "repeated_doc_ids", len(ids) - len(ids.unique()))
+    metrics.per_key("extract", "rejects", "rule", _counts(table.column("reason")))
+    found = lake.read(digests["documents"], ["doc_id", "host"])
+    metrics.per_key("extract", "documents", "host", _counts(found.column("host")))
+    metrics.total("extract", "repeated_doc_ids", found.num_rows - len(found.column("doc_id").unique()))
 
 
 def _annotate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     given = lake.manifest(digests["documents"]).rows
     for family in SIGNAL_FAMILIES:
-        _balance(metrics, f"annotate.{family}", lake.manifest(digests[family]).account or Account(0, 0), given)
+        manifest = lake.manifest(digests[family])
+        _balance(metrics, f"annotate.{family}", manifest, given, manifest.rows)
     signals = lake.read(digests["heuristics"], ["bytes", "chars", "script"])
-    metrics.per_key("annotate", "documents", "script", Counter(signals.column("script").to_pylist()))
+    metrics.per_key("annotate", "documents", "script", _counts(signals.column("script")))
     metrics.total("annotate", "text_bytes", pc.sum(signals.column("bytes")).as_py() or 0)
     chars = signals.column("chars").to_numpy()
     metrics.series("annotate", "chars", "quantile", _quantiles(chars))
     metrics.series("annotate", "chars", "bin", _bins(chars))
-    languages = lake.read(digests["language"], ["language"]).column("language").to_pylist()
-    metrics.per_key("annotate", "documents", "language", Counter(languages))
-    metrics.total("annotate", "unknown_language_share", _share(languages.count("und"), len(languages)))
+    languages = _counts(lake.read(digests["language"], ["language"]).column("language"))
+    metrics.per_key("annotate", "documents", "language", languages)
+    metrics.total("annotate", "unknown_language_share", _share(languages["und"], languages.total()))
 
 
 def _deduplicate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
@@ -130,27 +132,28 @@ def _deduplicate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> No
 
 
 def _decide(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
-    account = lake.manifest(digests["decisions"]).account or Account(0, 0)
-    _balance(metrics, "decide", account, lake.manifest(digests["documents"]).rows)
     decisions = lake.read(digests["decisions"])
-    kept, total = account.out, account.records_in
-    metrics.total("decide", "kept_share", _share(kept, total), total)
+    stayed = decisions.filter(decisions.column("kept")).column("doc_id").combine_chunks()
+    given = lake.manifest(digests["documents"]).rows
+    _balance(metrics, "decide", lake.manifest(digests["decisions"]), given, len(stayed))
+    metrics.total("decide", "kept_share", _share(len(stayed), decisions.num_rows), decisions.num_rows)
     duplicates = decisions.filter(pc.is_valid(decisions.column("duplicate_of"))).num_rows
     metrics.total("decide", "duplicates_removed", duplicates)
-    unexplained = decisions.filter(pc.and_(pc.invert(decisions.column("kept")), pc.is_null(decisions.column("value"))))
-    metrics.total("decide", "unexplained_removals", unexplained.num_rows)
+    unexplained = pc.or_(pc.is_null(decisions.column("reason")), pc.is_null(decisions.column("value")))
+    removed = decisions.filter(pc.and_(pc.invert(decisions.column("kept")), unexplained))
+    metrics.total("decide", "unexplained_removals", removed.num_rows)
     metrics.total("decide", "wrong_removals", wrong_removals(decisions, lake.read(digests["duplicates"])))
     languages = lake.read(digests["language"], ["doc_id", "language"])
-    joined = languages.append_column("kept", decisions.column("kept"))
-    metrics.per_key("decide", "kept", "language",
-                    Counter(joined.filter(joined.column("kept")).column("language").to_pylist()))  # fmt: skip
+    mine = languages.filter(pc.is_in(languages.column("doc_id"), stayed))
+    metrics.per_key("decide", "kept", "language", _counts(mine.column("language")))
 
 
 def _curate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     corpus = lake.manifest(digests["corpus"])
-    kept = (lake.manifest(digests["decisions"]).account or Account(0, 0)).out
-    _balance(metrics, "curate", corpus.account or Account(0, 0), kept)
-    table = lake.read(digests["corpus"], ["doc_id", "bytes", "chars", "words", "language", "edited_bytes", "language_score"])
+    kept = pc.sum(lake.read(digests["decisions"], ["kept"]).column("kept")).as_py() or 0
+    _balance(metrics, "curate", corpus, kept, corpus.rows)
+    columns = ["doc_id", "bytes", "chars", "language", "edited_bytes", "language_score"]
+    table = lake.read(digests["corpus"], columns)
     metrics.total("curate", "documents", table.num_rows)
     metrics.total("curate", "bytes", pc.sum(table.column("bytes")).as_py() or 0)
     metrics.total("curate", "edited_bytes", pc.sum(table.column("edited_bytes")).as_py() or 0)
@@ -162,10 +165,14 @@ def _curate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     sizes = {f.unit: float(pc.sum(lake.read_file(f, ["bytes"]).column("bytes")).as_py() or 0) for f in corpus.files}
     metrics.series("curate", "bytes", "shard", sorted(sizes.items()))
     mean = sum(sizes.values()) / len(sizes) if sizes else 0
-    metrics.total("curate", "shard_unevenness", max(sizes.values()) / mean if len(sizes) > 1 else None, len(sizes))
-    metrics.per_key("curate", "documents", "language", Counter(table.column("language").to_pylist()))
+    metrics.total("curate", "shard_unevenness", max(sizes.values()) / mean if len(sizes) > 1 and mean else None)
+    metrics.per_key("curate", "documents", "language", _counts(table.column("language")))
     metrics.series("curate", "chars", "quantile", _quantiles(table.column("chars").to_numpy()))
     metrics.series("curate", "chars", "bin", _bins(table.column("chars").to_numpy()))
+
+
+def _counts(column: pa.ChunkedArray) -> Counter[str]:
+    return Counter("(none)" if value is None else value for value in column.to_pylist())
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -6,26 +6,28 @@ Crawled text is untrusted: it is stripped of control and bidirectional character
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template, Undefined
 from markupsafe import Markup
 
 from gristmill import ledger, svg, verdicts
 from gristmill.catalogue import Catalogue, Snapshot
-from gristmill.lake import Lake, canonical_json
+from gristmill.lake import Lake, canonical_json, sha256_json
 from gristmill.process import run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
 from gristmill.release import DATASETS, candidate_digest
 from quality.examples import examples
 
-_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 STAGES = ("extract", "annotate", "deduplicate", "decide", "curate", "measure", "gate.snapshot", "release")
 
 
@@ -33,6 +35,20 @@ def safe(text: object, length: int = 300) -> str:
     """Untrusted text on one line, cut; escaping is the template's."""
     clean = " ".join(_UNSAFE.sub("", str(text or "")).split())
     return clean if len(clean) <= length else clean[: length - 1] + "…"
+
+
+def figure(value: object) -> str:
+    """A figure as a person writes it; a dash for one that was not measured."""
+    if isinstance(value, Undefined) or value is None:
+        return "–"
+    if isinstance(value, int | float) and math.isfinite(value):
+        return svg.number_text(value)
+    return safe(value)
+
+
+def percent(value: object) -> str:
+    """A share between 0 and 1 as a percentage; a dash for one that was not measured."""
+    return f"{100 * value:.1f} %" if isinstance(value, int | float) else "–"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -64,7 +80,9 @@ def publish(lake: Lake, snapshot: str, run_id: str, page: str, provenance: Mappi
         path = Path(folder) / "report.html"
         path.write_text(page, encoding="utf-8")
         digest = lake.publish("report", [lake.write_file("report", "report.html", path)], provenance).digest
-    key = f"reports/{snapshot}/{re.sub('[^A-Za-z0-9._+-]', '_', run_id)}.json"
+    # A run id may hold anything up to 250 characters, which is no file name.
+    readable = re.sub("[^A-Za-z0-9._+-]", "_", run_id)[:80]
+    key = f"reports/{snapshot}/{readable}-{sha256_json(run_id)[:12]}.json"
     body = canonical_json({"report": digest, "run_id": run_id, "snapshot": snapshot})
     while not lake.storage.compare_and_swap(key, lake.storage.get(key), body):
         continue
@@ -73,10 +91,14 @@ def publish(lake: Lake, snapshot: str, run_id: str, page: str, provenance: Mappi
 
 def render(values: Mapping[str, Any]) -> str:
     """The page; everything but our own SVG is escaped."""
+    return _template().render(values)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
     environment = Environment(loader=PackageLoader("quality"), autoescape=True, undefined=StrictUndefined)
-    environment.filters["safe_text"] = safe
-    environment.filters["figure"] = svg.number_text
-    return environment.get_template("report.html").render(values)
+    environment.filters |= {"safe_text": safe, "figure": figure, "percent": percent}
+    return environment.get_template("report.html")
 
 
 def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: str) -> dict[str, Any]:
@@ -91,14 +113,15 @@ def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: s
         "missing": [name for name in DATASETS if name not in inputs],
         "verdict": verdict, "total": metrics.get("total", {}),
         "pictures": _pictures(metrics) if metrics else {},
-        "rules": _rules(lake, inputs), "duplicates": _section(inputs, ("duplicates", "documents"), lambda:
-                                                             _duplicate_pairs(lake, inputs)),
+        "rules": _section(inputs, ("decisions", "documents"), lambda d, t: examples(lake, d, t)),
+        "duplicates": _section(inputs, ("duplicates", "documents"), lambda d, t: _largest_clusters(lake, d, t)),
         "cost": _cost(lake, snapshot.id, run_id),
     }  # fmt: skip
 
 
-def _section(inputs: Mapping[str, str], names: tuple[str, ...], build: Callable[[], Any]) -> Any:
-    return build() if all(name in inputs for name in names) else None
+def _section(inputs: Mapping[str, str], names: tuple[str, str], build: Callable[[str, str], Any]) -> Any:
+    first, second = (inputs.get(name) for name in names)
+    return build(first, second) if first and second else None
 
 
 def _metrics(lake: Lake, inputs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -117,32 +140,28 @@ def _metrics(lake: Lake, inputs: Mapping[str, str]) -> dict[str, dict[str, Any]]
 
 def _pictures(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Markup]:
     """Our own SVG: labels are escaped by gristmill.svg."""
+
+    def values(scope: str, name: str, limit: int = 100) -> list[tuple[str, float]]:
+        return [(safe(key, 40), value) for key, value in metrics.get(scope, {}).get(name, [])[:limit]]
+
+    lost = [pair for stage in ("extract", "decide", "curate") for pair in values("rule", f"{stage}.removed") if pair[1]]
     total = metrics["total"]
-    lost = [*metrics.get("rule", {}).get("extract.removed", []), *metrics.get("rule", {}).get("decide.removed", []),
-            *metrics.get("rule", {}).get("curate.removed", [])]  # fmt: skip
-    start = ("records read", total["extract.records_in"] - total["extract.quarantined"])
+    read = total.get("extract.records_in", 0) - total.get("extract.quarantined", 0)
     charts = {
-        "flow": svg.waterfall(start, [(safe(k, 40), v) for k, v in lost if v], "in the corpus"),
-        "languages_in": svg.bars(metrics.get("language", {}).get("annotate.documents", [])[:12]),
-        "languages_kept": svg.bars(metrics.get("language", {}).get("curate.documents", [])[:12], colour=svg.COLOURS[2]),
-        "lengths": svg.columns(metrics.get("bin", {}).get("annotate.chars", [])),
-        "hosts": svg.bars([(safe(k, 40), v) for k, v in metrics.get("host", {}).get("extract.documents", [])[:12]]),
-        "clusters": svg.columns(metrics.get("size", {}).get("deduplicate.clusters", [])[:16]),
+        "flow": svg.waterfall(("records read", read), lost, "in the corpus"),
+        "languages_in": svg.bars(values("language", "annotate.documents", 12)),
+        "languages_kept": svg.bars(values("language", "curate.documents", 12), colour=svg.COLOURS[2]),
+        "lengths": svg.columns(values("bin", "annotate.chars")),
+        "hosts": svg.bars(values("host", "extract.documents", 12)),
+        "clusters": svg.columns(values("size", "deduplicate.clusters", 16)),
     }
-    return {name: Markup(chart) for name, chart in charts.items()}  # noqa: S704
+    return {name: Markup(chart) for name, chart in charts.items()}
 
 
-def _rules(lake: Lake, inputs: Mapping[str, str]) -> list[dict[str, Any]] | None:
-    """Each rule with its count and a few examples."""
-    if "decisions" not in inputs or "documents" not in inputs:
-        return None
-    return examples(lake, inputs["decisions"], inputs["documents"])
-
-
-def _duplicate_pairs(lake: Lake, inputs: Mapping[str, str]) -> list[dict[str, Any]]:
+def _largest_clusters(lake: Lake, duplicates: str, documents: str) -> list[dict[str, Any]]:
     """The largest clusters with the URLs of some members."""
-    table = lake.read(inputs["duplicates"], ["doc_id", "cluster_id", "cluster_size"])
-    urls = lake.read(inputs["documents"], ["doc_id", "url"])
+    table = lake.read(duplicates, ["doc_id", "cluster_id", "cluster_size"])
+    urls = lake.read(documents, ["doc_id", "url"])
     largest = table.filter(pc.equal(table.column("doc_id"), table.column("cluster_id"))).to_pylist()
     shown = []
     for cluster in sorted(largest, key=lambda c: (-c["cluster_size"], c["doc_id"]))[:8]:

@@ -1,0 +1,166 @@
+"""The gate: what it judges, what it writes, and when it stops the run."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gristmill import ledger, verdicts
+from gristmill.lake import Lake
+from gristmill.process import EXIT_GATE_BLOCKED, GateBlocked, run_main
+from gristmill.release import candidate_digest
+from gristmill.verdicts import NotApproved
+from quality import gate
+
+Mills = Callable[..., Any]
+
+RUN = {
+    "loss_first": 8.3, "loss_last": 5.9, "tokens": 1000, "parameters": 10,
+    "bpb": {"model": 2.6, "untrained": 3.7, "unigram": 3.2},
+}  # fmt: skip
+
+
+def arguments(mill: Any, kind: str = "snapshot", scope: str = "--snapshot=tiny", **inputs: str) -> list[str]:
+    """As the scheduler starts it."""
+    digests = inputs or mill.digests
+    return [
+        f"--profile={mill.profile.source}", scope, "--run-id=scheduled__1", f"--kind={kind}",
+        *(f"--input={name}={digest}" for name, digest in digests.items()),
+    ]  # fmt: skip
+
+
+def break_removals(mill: Any) -> None:
+    """The right number of the wrong documents."""
+
+    def swap(row: dict[str, Any]) -> None:
+        row["duplicate_of"] = {100: 1 << 40 | 200, 1 << 40 | 300: 0}.get(row["doc_id"])
+
+    mill.edit("decisions", swap)
+    mill.measure()
+
+
+def publish_model(mill: Any, folder: Path, run: dict[str, Any]) -> str:
+    (folder / "run.json").write_text(json.dumps(run))
+    lake: Lake = mill.lake
+    return lake.publish("model", [lake.write_file("model", "run.json", folder / "run.json")], {}).digest
+
+
+def model_verdict(mill: Any, folder: Path, **changes: Any) -> verdicts.Verdict:
+    digest = publish_model(mill, folder, {**RUN, **changes})
+    with suppress(GateBlocked):
+        gate.main(arguments(mill, "model", "--run=r1", model=digest))
+    found = verdicts.latest(mill.lake, digest)
+    assert found is not None
+    return found
+
+
+def test_a_sound_snapshot_is_approved_by_the_digest_that_release_asks_for(mill: Any, tmp_path: Path) -> None:
+    result = tmp_path / "result.json"
+    gate.main([*arguments(mill), f"--result={result}"])
+    verdict = verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
+    assert verdict.outcome == "pass"
+    assert verdict.digests == mill.digests
+    assert {check.status for check in verdict.checks} == {"passed"}
+    assert json.loads(result.read_bytes())["summary"]["verdict"] == "pass"
+
+
+def test_a_verdict_approves_no_other_digests(mill: Any) -> None:
+    gate.main(arguments(mill))
+    mill.edit("corpus", lambda row: row.update(title="another"))
+    with pytest.raises(NotApproved):
+        verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
+
+
+def test_wrong_removals_block_with_a_sentence_and_a_verdict_that_does_not_approve(mill: Any) -> None:
+    break_removals(mill)
+    with pytest.raises(GateBlocked, match=r"right removals is 2\.0, bounds \{'max': 0\.0\}.*docs/gate-blocked\.md"):
+        gate.main(arguments(mill))
+    verdict = verdicts.latest(mill.lake, candidate_digest(mill.digests))
+    assert verdict is not None
+    assert [check.name for check in verdict.checks if check.status != "passed"] == ["right removals"]
+    record = ledger.ended(mill.lake, "tiny")[-1]
+    assert (record["stage"], record["summary"]["verdict"]) == ("gate.snapshot", "block")
+
+
+def test_a_blocked_gate_has_an_exit_code_of_its_own(mill: Any) -> None:
+    break_removals(mill)
+    with pytest.raises(SystemExit) as ended:
+        run_main(lambda: gate.main(arguments(mill)))
+    assert ended.value.code == EXIT_GATE_BLOCKED
+
+
+def test_a_figure_that_is_missing_blocks_as_an_error(mill: Any) -> None:
+    table = mill.lake.read(mill.digests["metrics"])
+    keep = [row["metric"] != "wrong_removals" for row in table.to_pylist()]
+    mill.publish("metrics", {"snapshot": (table.filter(keep), None)})
+    with pytest.raises(GateBlocked, match=r"'decide\.wrong_removals' could not be measured"):
+        gate.main(arguments(mill))
+    verdict = verdicts.latest(mill.lake, candidate_digest(mill.digests))
+    assert verdict is not None
+    assert verdict.outcome == "error"
+
+
+def test_other_bounds_give_a_verdict_of_their_own(mill: Any, tmp_path: Path) -> None:
+    gate.main(arguments(mill))
+    stricter = mill.profile.gates.read_text().replace("decide.kept_share, min: 0.02", "decide.kept_share, min: 0.9")
+    (tmp_path / "stricter.yaml").write_text(stricter)
+    profile = mill.profile.source.read_text().replace(str(mill.profile.gates), str(tmp_path / "stricter.yaml"))
+    mill.profile.source.write_text(profile)
+    with pytest.raises(GateBlocked, match="kept share"):
+        gate.main(arguments(mill))
+    with pytest.raises(NotApproved, match="kept share"):
+        verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
+
+
+@pytest.mark.parametrize(
+    ("kind", "scopes"),
+    [
+        ("snapshot", []),
+        ("snapshot", ["--run=r"]),
+        ("snapshot", ["--snapshot=tiny", "--run=r"]),
+        ("tokens", ["--snapshot=tiny"]),
+        ("model", ["--snapshot=tiny", "--run=r"]),
+        ("model", []),
+    ],
+)
+def test_a_snapshot_is_judged_by_its_id_and_everything_else_by_its_run(
+    kind: str, scopes: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        gate.main([f"--kind={kind}", *scopes])
+    assert ended.value.code == 2
+    assert "give --snapshot ID with --kind snapshot" in capsys.readouterr().err
+
+
+def test_a_model_that_beats_both_baselines_is_approved(mill: Any, tmp_path: Path) -> None:
+    assert model_verdict(mill, tmp_path).outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    ("changes", "failing"),
+    [
+        ({"bpb": {**RUN["bpb"], "model": 3.3}}, {"beats unigram"}),  # type: ignore[dict-item]
+        ({"bpb": {**RUN["bpb"], "model": 3.7}}, {"beats unigram", "beats untrained"}),  # type: ignore[dict-item]
+        ({"loss_last": 8.3}, {"loss fell"}),
+    ],
+)
+def test_a_model_that_learned_nothing_is_blocked(
+    mill: Any, tmp_path: Path, changes: dict[str, Any], failing: set[str]
+) -> None:
+    verdict = model_verdict(mill, tmp_path, **changes)
+    assert verdict.outcome == "block"
+    assert {check.name for check in verdict.checks if check.status == "failed"} == failing
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None])
+def test_a_model_without_a_finite_figure_is_an_error(mill: Any, tmp_path: Path, value: float | None) -> None:
+    bpb: dict[str, Any] = {"untrained": 3.7, "unigram": 3.2} | ({} if value is None else {"model": value})
+    verdict = model_verdict(mill, tmp_path, bpb=bpb)
+    assert verdict.outcome == "error"
+    assert {c.name for c in verdict.checks if c.status == "error"} == {"beats untrained", "beats unigram"}

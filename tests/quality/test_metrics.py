@@ -1,0 +1,156 @@
+"""The metrics table: every fault that a stage may have shows in a figure, and equal data give equal bytes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from gristmill.lake import Account, encode_table
+from gristmill.schemas import SCHEMAS
+from quality.metrics import MAX_KEYS, Metrics, snapshot_metrics
+
+Mills = Callable[..., Any]
+
+C = 1 << 40 | 200
+"""The kept document of the second file; 100 is a removed one of the first."""
+
+SOUND = {
+    "extract.residual": 0, "extract.unaccounted_rejects": 0, "extract.files_missing": 0, "extract.repeated_doc_ids": 0,
+    "annotate.heuristics.residual": 0, "annotate.language.residual": 0, "annotate.minhash.residual": 0,
+    "decide.residual": 0, "decide.unexplained_removals": 0, "decide.wrong_removals": 0,
+    "curate.residual": 0, "curate.repeated_doc_ids": 0, "curate.empty_texts": 0,
+}  # fmt: skip
+
+
+def changed(totals: dict[str, float | None]) -> set[str]:
+    """Which figures of a sound snapshot are not as they should be."""
+    return {name for name, value in SOUND.items() if totals[name] != value}
+
+
+def rewrite(dataset: str, **changes: Any) -> Callable[[dict[str, Any]], None]:
+    """Change the row with the id `doc_id`."""
+
+    def change(row: dict[str, Any]) -> None:
+        if row["doc_id"] == changes["doc_id"]:
+            row.update(changes["to"])
+
+    return change
+
+
+def test_a_sound_snapshot_closes_and_is_counted(mills: Mills) -> None:
+    totals = mills().measure()
+    assert changed(totals) == set()
+    expected = {
+        "extract.records_in": 8, "extract.out": 5, "extract.quarantined": 1, "extract.files_listed": 2,
+        "extract.lost_bytes": 40, "extract.lost_share": 40 / 100_000, "deduplicate.clusters": 2,
+        "deduplicate.exact_duplicates": 1, "decide.duplicates_removed": 2, "decide.kept_share": 0.4,
+        "curate.documents": 2, "annotate.unknown_language_share": 0, "curate.shard_unevenness": 390 / 360,
+    }  # fmt: skip
+    assert {name: totals[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+
+
+def test_figures_per_key_add_up_to_their_totals(mills: Mills) -> None:
+    mill = mills()
+    rows = snapshot_metrics(mill.lake, mill.snapshot, mill.digests).to_pylist()
+
+    def figures(name: str, scope: str) -> dict[str, float]:
+        return {r["key"]: r["value"] for r in rows if f"{r['stage']}.{r['metric']}" == name and r["scope"] == scope}
+
+    assert figures("extract.documents", "host") == {"one.example": 2, "two.example": 3}
+    assert figures("annotate.documents", "language") == {"en": 2, "de": 3}
+    assert figures("decide.kept", "language") == {"en": 1, "de": 1}
+    assert figures("decide.removed", "rule") == {"exact_duplicate": 1, "near_duplicate": 1, "too_short": 1}
+    assert figures("extract.rejects", "rule") == {"corrupt": 1, "not_html": 1, "status_not_200": 1}
+    assert sum(figures("annotate.chars", "bin").values()) == 5
+    assert sum(figures("curate.chars", "bin").values()) == 2
+
+
+@pytest.mark.parametrize("dataset", ["heuristics", "language", "minhash"])
+def test_a_document_that_was_not_measured_leaves_a_residual(mills: Mills, dataset: str) -> None:
+    mill = mills()
+    manifest = mill.lake.manifest(mill.digests[dataset])
+    tables = {f.unit: (mill.lake.read_file(f), f.account) for f in manifest.files}
+    short = tables["000001"][0].slice(1)
+    mill.publish(dataset, {**tables, "000001": (short, Account(2, 2))})
+    assert changed(mill.measure()) == {f"annotate.{dataset}.residual"}
+    # The same with an account that claims all is well.
+    mill.publish(dataset, {**tables, "000001": (short, Account(3, 3))})
+    assert changed(mill.measure()) == {f"annotate.{dataset}.residual"}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "change", "seen"),
+    [
+        ("decisions", {"doc_id": 100, "to": {"kept": True}}, {"decide.residual", "curate.residual"}),
+        ("decisions", {"doc_id": 100, "to": {"value": None}}, {"decide.unexplained_removals"}),
+        ("decisions", {"doc_id": 100, "to": {"reason": None}}, {"decide.unexplained_removals"}),
+        ("decisions", {"doc_id": 100, "to": {"duplicate_of": C}}, {"decide.wrong_removals"}),
+        ("documents", {"doc_id": 100, "to": {"doc_id": 0}}, {"extract.repeated_doc_ids"}),
+        ("corpus", {"doc_id": C, "to": {"doc_id": 0}}, {"curate.repeated_doc_ids"}),
+        ("corpus", {"doc_id": C, "to": {"chars": 0}}, {"curate.empty_texts"}),
+    ],
+)
+def test_each_fault_shows_in_its_own_figure(mills: Mills, dataset: str, change: dict[str, Any], seen: set[str]) -> None:
+    mill = mills()
+    mill.edit(dataset, rewrite(dataset, **change))
+    assert changed(mill.measure()) == seen
+
+
+def test_a_lost_document_a_lost_reject_and_an_unread_file_show(mills: Mills) -> None:
+    mill = mills()
+    corpus = mill.lake.manifest(mill.digests["corpus"]).files[0]
+    mill.publish("corpus", {corpus.unit: (mill.lake.read_file(corpus).slice(1), Account(1, 1))})
+    rejects = mill.lake.manifest(mill.digests["rejects"]).files[0]
+    mill.publish("rejects", {rejects.unit: (mill.lake.read_file(rejects).slice(1), None)})
+    documents = mill.lake.manifest(mill.digests["documents"]).files[0]
+    mill.publish("documents", {documents.unit: (mill.lake.read_file(documents), documents.account)})
+    assert {"curate.residual", "extract.unaccounted_rejects", "extract.files_missing"} <= changed(mill.measure())
+
+
+def test_equal_data_give_equal_bytes_in_any_order_of_arrival(mills: Mills) -> None:
+    mill = mills()
+    first = snapshot_metrics(mill.lake, mill.snapshot, mill.digests)
+    for dataset in ("documents", "heuristics", "decisions", "corpus"):
+        manifest = mill.lake.manifest(mill.digests[dataset])
+        files = list(manifest.files)
+        random.Random(1).shuffle(files)
+        mill.publish(dataset, {f.unit: (mill.lake.read_file(f), f.account) for f in files})
+    again = snapshot_metrics(mill.lake, mill.snapshot, dict(reversed(mill.digests.items())))
+    assert encode_table("metrics", first) == encode_table("metrics", again)
+
+
+def test_a_snapshot_without_a_document_is_measured_too(mills: Mills) -> None:
+    mill = mills()
+    for dataset in ("documents", "heuristics", "language", "minhash", "decisions", "corpus"):
+        mill.publish(dataset, {"000000": (SCHEMAS[dataset].empty_table(), Account(0, 0))})
+    for dataset in ("duplicates", "rejects"):
+        mill.publish(dataset, {"000000": (SCHEMAS[dataset].empty_table(), None)})
+    totals = mill.measure()
+    assert totals["extract.out"] == 0
+    assert totals["decide.kept_share"] is None
+    assert totals["curate.least_language_score"] is None
+
+
+def test_thousands_of_hosts_stay_one_small_table_that_still_adds_up() -> None:
+    metrics = Metrics()
+    metrics.per_key("extract", "documents", "host", {f"host-{i:05d}": float(i) for i in range(5000)})
+    rows = metrics.table().to_pylist()
+    assert len(rows) == MAX_KEYS + 1
+    assert sum(row["value"] for row in rows) == sum(range(5000))
+    assert (rows[0]["key"], rows[-1]["key"], rows[-1]["count"]) == ("host-04999", "(rest)", 5000 - MAX_KEYS)
+
+
+def test_rows_are_ordered_by_name_and_figures_are_rounded() -> None:
+    metrics = Metrics()
+    metrics.total("b", "z", 1 / 3)
+    metrics.total("a", "y", float("nan"))
+    metrics.total("a", "x", 1)
+    table = metrics.table()
+    assert table.column("metric").to_pylist() == ["x", "y", "z"]
+    assert table.column("value").to_pylist() == [1, None, 0.333333]
+    assert table.schema == SCHEMAS["metrics"]
+    assert isinstance(table, pa.Table)
