@@ -71,14 +71,15 @@ def unigram_bits(documents: Sequence[Document], stream: NDArray[np.uint32], voca
 
 
 @torch.no_grad()
-def model_bits(model: Transformer, documents: Sequence[Document], length: int, batch_size: int = 32) -> BitsPerByte:
+def model_bits(model: Transformer, documents: Sequence[Document], length: int, batch_tokens: int = 1024) -> BitsPerByte:
     """Every token of every document is scored once, in windows of `length`.
 
     The first is conditioned on end-of-text alone; a later window starts from its predecessor's last token.
+    `batch_tokens` bounds the logits in memory.
     """
     model.eval()
     nats = np.zeros(len(documents))
-    for group in _batched(_windows(documents, length), batch_size):
+    for group in _batched(_windows(documents, length), max(1, batch_tokens // length)):
         inputs = torch.zeros(len(group), length, dtype=torch.int64)
         targets = torch.full((len(group), length), -100, dtype=torch.int64)
         for row, (_, window) in enumerate(group):

@@ -31,12 +31,13 @@ def render(run: dict[str, Any]) -> str:
         f"| {run['bpb_by_language']['untrained'][language]:.3f} | {run['bpb_by_language']['unigram'][language]:.3f} |"
         for language, value in sorted(run["bpb_by_language"]["model"].items())
     )
+    batch = f"{run['config']['global_batch']} x {run['sequence_length']}"
     digests = "\n".join(f"| {name} | `{digest}` |" for name, digest in sorted(run["digests"].items()))
     return f"""# Model card: {run["run_id"]}
 
 A decoder-only transformer of {run["parameters"]:,} parameters (RMSNorm, RoPE, SwiGLU, grouped-query attention, tied
-embeddings), pretrained from scratch on the mix `{run["mix"]}`. Made to prove a pipeline, not to be deployed: it has seen
-{run["tokens"]:,} tokens and follows no instructions.
+embeddings), pretrained from scratch on the mix `{run["mix"]}`. Made to prove a pipeline, not to be deployed: it has
+seen {run["tokens"]:,} tokens and follows no instructions.
 
 ## Evaluation
 
@@ -60,8 +61,8 @@ Bits per byte on held-out documents (lower is better). No near-duplicate of a he
 
 | | |
 |---|---|
-| steps | {run["steps"]:,} of {run["config"]["global_batch"]} x {run["sequence_length"]} tokens ({run["tokens"]:,} tokens) |
-| loss, first and last ten steps | {run["loss_first"]:.3f} -> {run["loss_last"]:.3f} nats per token |
+| steps | {run["steps"]:,} of {batch} tokens ({run["tokens"]:,} tokens) |
+| loss, first step and mean of the last ten | {run["loss_first"]:.3f} -> {run["loss_last"]:.3f} nats per token |
 | parallelism | ZeRO stage {run["zero_stage"]}, {run["ranks"]} ranks, {run["precision"]} |
 | mean speed | {run["tokens_per_second"]:,.0f} tokens/s |
 | skipped steps | {run["skipped_steps"]} |

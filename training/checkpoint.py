@@ -75,7 +75,10 @@ class Checkpoints:
 
     def _whole(self, tag: str) -> bool:
         folder = self.folder / tag
-        seal = json.loads((folder / COMPLETE).read_bytes())
+        try:
+            seal = json.loads((folder / COMPLETE).read_bytes())
+        except ValueError:
+            return False
         if seal["identity"] != self.identity:
             raise CheckpointError(f"{folder} belongs to another config or other data; use another seed or run")
         return all((folder / name).is_file() and hash_file(folder / name) == digest

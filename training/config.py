@@ -1,4 +1,4 @@
-"""The one config of a pretraining run; DeepSpeed's JSON is made from it."""
+"""The one config of a pretraining run; DeepSpeed's JSON is made from it. No torch here: the launcher stays small."""
 
 from __future__ import annotations
 
@@ -9,12 +9,32 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from gristmill.lake import sha256_json
-from gristmill.settings import Settings, SettingsError, load_yaml, nearest
-from training.model import ModelConfig
+from gristmill.settings import Settings, load_yaml, nearest, parse
+
+
+class ModelConfig(Settings):
+    """`width` must be a multiple of `heads`, `heads` of `kv_heads`; `hidden` is SwiGLU's inner width."""
+
+    layers: int = Field(ge=1)
+    width: int = Field(ge=8)
+    heads: int = Field(ge=1)
+    kv_heads: int = Field(ge=1)
+    hidden: int = Field(ge=8)
+    rope_base: float = 10_000.0
+    norm_epsilon: float = 1e-5
+
+    @model_validator(mode="after")
+    def _divisible(self) -> ModelConfig:
+        if self.width % self.heads or self.heads % self.kv_heads or (self.width // self.heads) % 2:
+            raise ValueError("width / heads must be an even whole number, and heads / kv_heads a whole number")
+        return self
 
 
 class OptimizerConfig(Settings):
-    """AdamW with a linear warm-up and a cosine decay to `final_share` of `learning_rate`; steps are optimizer steps."""
+    """AdamW with a linear warm-up and a cosine decay to `final_share` of `learning_rate`; steps are optimizer steps.
+
+    A step whose gradients are not finite is skipped; more than `max_skipped_steps` end the run.
+    """
 
     learning_rate: float = Field(default=1e-3, gt=0)
     final_share: float = Field(default=0.1, ge=0, le=1)
@@ -22,6 +42,7 @@ class OptimizerConfig(Settings):
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(default=0.1, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
+    max_skipped_steps: int = Field(default=3, ge=0)
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of step 0..steps-1: a pure function, so a resumed run needs no scheduler state."""
@@ -67,9 +88,7 @@ class PretrainConfig(Settings):
             raise ValueError(f"no model size '{self.size}'{nearest(self.size, list(self.sizes))}")
         together = self.parallel.ranks * self.parallel.micro_batch
         if self.global_batch % together:
-            raise ValueError(
-                f"global_batch {self.global_batch} must be a multiple of ranks x micro_batch = {together}"
-            )
+            raise ValueError(f"global_batch {self.global_batch} must be a multiple of ranks x micro_batch = {together}")
         return self
 
     @property
@@ -114,7 +133,4 @@ def load_config(path: Path, changes: dict[str, Any]) -> PretrainConfig:
     stage = wanted.pop("zero_stage", config.parallel.zero_stage)
     data = config.model_dump() | wanted
     data["parallel"] = data["parallel"] | {"zero_stage": stage}
-    try:
-        return PretrainConfig.model_validate(data)
-    except ValueError as error:
-        raise SettingsError(f"{path} with {changes}: {error}") from None
+    return parse(PretrainConfig, data, str(path))

@@ -1,4 +1,4 @@
-"""Token streams: verified shards decoded once into a memory map, and a sampler that is a pure function.
+"""What a step trains on: a sampler that is a pure function of the step.
 
 The global batch of a step is the same sequences for any number of ranks, so the only state of the data is
 the step.
@@ -6,48 +6,16 @@ the step.
 
 from __future__ import annotations
 
-import os
-import uuid
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gristmill import verdicts
-from gristmill.lake import Lake, LakeError, hash_file
-
-
-def token_stream(lake: Lake, tokens: str, split: str, folder: Path) -> NDArray[np.uint32]:
-    """The split's tokens as one memory map under `folder`, made once per digest.
-
-    Raises NotApproved unless the dataset has an approving verdict, LakeError for a shard whose bytes are not
-    those published.
-    """
-    verdicts.require_approved(lake, tokens)
-    path = folder / f"{tokens}-{split}.u32"
-    if not path.is_file():
-        _decode(lake, tokens, split, path)
-    return np.memmap(path, np.uint32, mode="r")
-
-
-def _decode(lake: Lake, tokens: str, split: str, path: Path) -> None:
-    """Write beside and rename, so that two ranks or a kill never show half a stream."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    with temporary.open("wb") as file:
-        for entry in lake.manifest(tokens).files:
-            if not entry.unit.startswith(split):
-                continue
-            if hash_file(lake.path(entry)) != entry.sha256:
-                raise LakeError(f"{lake.path(entry)} is not the shard that was published; run `gristmill verify`")
-            column = lake.read_file(entry, ["tokens"]).column("tokens")
-            for chunk in column.chunks:
-                file.write(chunk.flatten().to_numpy().astype("<u4").tobytes())
-    os.replace(temporary, path)
+from gristmill.lake import LakeError
+from training.config import PretrainConfig
 
 
 @dataclass(frozen=True)
@@ -79,6 +47,12 @@ class Sampler:
 @lru_cache(maxsize=2)
 def _order(windows: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(windows)
+
+
+def share(config: PretrainConfig, step: int, part: int, rank: int) -> tuple[int, int]:
+    """(first, count) of the global sequences that `rank` takes as micro-batch `part` of `step` (from 0)."""
+    count = config.parallel.micro_batch
+    return step * config.global_batch + (part * config.parallel.ranks + rank) * count, count
 
 
 def batch(stream: NDArray[np.uint32], starts: list[int], length: int) -> tuple[Tensor, Tensor]:

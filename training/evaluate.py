@@ -18,22 +18,22 @@ from gristmill.profile import load_profile
 from training.bits import BitsPerByte, held_out, model_bits, unigram_bits
 from training.card import write_card
 from training.config import PretrainConfig
-from training.data import token_stream
 from training.meters import read_metrics
 from training.model import Transformer
+from training.stream import token_stream
 
 COPIED = ("model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the stage as a process."""
-    args = stage_parser("Evaluate trained weights on held-out documents.", "--run").parse_args(argv)
+    """Run the stage as a process. The weights name the tokens and the tokenizer that they were trained with."""
+    args = stage_parser("Evaluate the weights of a training run on held-out documents.", "--run").parse_args(argv)
     profile = load_profile(args.profile)
     lake = Lake.open(profile)
-    inputs = resolve_inputs(lake, args.run or "", args.input, ("weights", "tokens", "tokenizer"))
-    weights = lake.manifest(inputs["weights"])
+    weights = lake.manifest(resolve_inputs(lake, args.run or "", args.input, ("weights",))["weights"])
     files = {name: lake.path(weights.file(name)) for name in (*COPIED, "request.json")}
     request = json.loads(files["request.json"].read_bytes())
+    inputs = {"weights": weights.digest, "tokens": request["tokens"], "tokenizer": request["tokenizer"]}
     with ledger.attempt(
         lake, stage="evaluate", scope=request["run_id"], config={}, inputs=inputs, run_id=args.run_id
     ) as attempt:
@@ -52,9 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     write_result(args.result, attempt.outputs, attempt.summary)
 
 
-def score(
-    lake: Lake, tokens: str, request: dict[str, Any], weights: Path, cache: Path
-) -> dict[str, BitsPerByte]:
+def score(lake: Lake, tokens: str, request: dict[str, Any], weights: Path, cache: Path) -> dict[str, BitsPerByte]:
     """Bits per byte of the model, of the same model untrained, and of a unigram token model."""
     config = PretrainConfig.model_validate(request["config"])
     documents = held_out(lake, tokens)
@@ -67,7 +65,11 @@ def score(
 
 
 def run_record(
-    lake: Lake, request: dict[str, Any], steps: list[dict[str, Any]], scores: dict[str, BitsPerByte], inputs: dict[str, str]
+    lake: Lake,
+    request: dict[str, Any],
+    steps: list[dict[str, Any]],
+    scores: dict[str, BitsPerByte],
+    inputs: dict[str, str],
 ) -> dict[str, Any]:
     """The flat record that the model gate, `gristmill status` and the card read.
 

@@ -5,11 +5,15 @@ The run id is a function of the request, so a retry resumes the same run and a f
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -18,12 +22,21 @@ from gristmill import ledger, verdicts
 from gristmill.children import kill_group, start
 from gristmill.errors import UserError
 from gristmill.lake import Lake
-from gristmill.mixes import load_mix
+from gristmill.mixes import load_mix, request_id
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import Profile, load_profile
 from training.config import PretrainConfig, load_config
+from training.stream import token_stream
 
+INPUTS = ("tokens", "tokenizer")
 WEIGHT_FILES = ("model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "request.json")
+GRACE_SECONDS = 30.0
+"""For the ranks to end their step and write a checkpoint."""
+
+ERROR_FILE = "error.txt"
+"""Where a rank leaves a user's error in the run's folder: torchrun hands on neither message nor exit code."""
+
+EXIT_STOPPED = 143
 
 
 class TrainingFailed(Exception):
@@ -43,32 +56,68 @@ def main(argv: list[str] | None = None) -> None:
     lake = Lake.open(profile)
     changes = {"size": args.size, "zero_stage": args.zero_stage, "steps": args.steps, "seed": args.seed}
     config = load_config(profile.pretrain, changes)
-    inputs = resolve_inputs(lake, args.run or "", args.input, ("tokens", "tokenizer"))
-    verdicts.require_approved(lake, inputs["tokens"])
-    run_id = config.run_id(inputs["tokens"], inputs["tokenizer"])
-    finished = ledger.newest_output(lake, run_id, "weights")
-    if finished:
-        say(f"training run {run_id} is finished already; nothing to do")
-        write_result(args.result, {"weights": finished}, {"training_run": run_id})
-        return
-    mix = args.mix or load_mix(profile.mix).name
+    mix = load_mix(profile.mix)
+    asked = not args.run and not dict(args.input).keys() >= set(INPUTS)
+    scope = request_id(lake, mix) if asked else args.run or ""
+    given = resolve_inputs(lake, scope, args.input, INPUTS)
+    inputs = {name: given[name] for name in INPUTS}
+    judged = verdicts.require_approved(lake, inputs["tokens"]).digests["tokenizer"]
+    if judged != inputs["tokenizer"]:
+        raise UserError(f"these tokens were approved with tokenizer {judged[:12]}; give --input tokenizer={judged}")
+    run_id = config.run_id(**inputs)
+    with alone(profile.work_dir / "runs" / run_id) as folder:
+        weights = ledger.newest_output(lake, run_id, "weights")
+        if weights is None:
+            weights = pretrain(lake, profile, config, folder, inputs, args.mix or mix.name, args.run_id)
+        else:
+            say(f"training run {run_id} is finished already; nothing to do")
+    write_result(args.result, {"weights": weights}, {"training_run": run_id})
+
+
+def pretrain(
+    lake: Lake,
+    profile: Profile,
+    config: PretrainConfig,
+    folder: Path,
+    inputs: Mapping[str, str],
+    mix: str,
+    started_by: str,
+) -> str:
+    """Train to the end and publish; the digest of the weights. `started_by` is for the ledger."""
+    recorded = config.model_dump(mode="json")
     with ledger.attempt(
-        lake, stage="train", scope=run_id, config=config.model_dump(mode="json"), inputs=inputs, run_id=args.run_id
+        lake, stage="train", scope=folder.name, config=recorded, inputs=inputs, run_id=started_by
     ) as attempt:
-        folder = prepare(lake, profile, config, run_id, inputs, mix)
+        # Once, before each rank would do it; a damaged shard ends the run here.
+        token_stream(lake, inputs["tokens"], "train", profile.work_dir / "tokens")
+        prepare(lake, profile, config, folder, inputs, mix)
         run_ranks(config, folder)
         entries = [lake.write_file("weights", name, folder / name) for name in WEIGHT_FILES]
-        attempt.outputs["weights"] = lake.publish("weights", entries, attempt.provenance()).digest
-        attempt.summary["training_run"] = run_id
-    write_result(args.result, attempt.outputs, attempt.summary)
+        digest = lake.publish("weights", entries, attempt.provenance()).digest
+        attempt.outputs["weights"] = digest
+        attempt.summary["training_run"] = folder.name
+    return digest
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[Path]:
+    """The run's folder, for one launcher at a time: a second one waits, and then finds the run finished or
+    resumes it. The kernel frees the lock when its holder dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"another process trains {folder.name}; waiting for it")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield folder
 
 
 def prepare(
-    lake: Lake, profile: Profile, config: PretrainConfig, run_id: str, inputs: dict[str, str], mix: str
-) -> Path:
-    """The run's folder with its request and tokenizer."""
-    folder = profile.work_dir / "runs" / run_id
-    folder.mkdir(parents=True, exist_ok=True)
+    lake: Lake, profile: Profile, config: PretrainConfig, folder: Path, inputs: Mapping[str, str], mix: str
+) -> None:
+    """Put the request, the tokenizer and the model's shape into the run's folder, whose name is the run id."""
+    run_id = folder.name
     tokenizer = lake.path(lake.manifest(inputs["tokenizer"]).file("tokenizer.json"))
     (folder / "tokenizer.json").write_bytes(tokenizer.read_bytes())
     vocabulary = Tokenizer.from_file(str(tokenizer)).get_vocab_size()
@@ -80,47 +129,54 @@ def prepare(
     shape = {"architecture": "gristmill-decoder", "vocabulary": vocabulary, "sequence_length": config.sequence_length}
     (folder / "config.json").write_text(json.dumps({**shape, **config.model.model_dump()}, indent=1), encoding="utf-8")
     say(f"training run {run_id}: {folder}")
-    return folder
 
 
 def run_ranks(config: PretrainConfig, folder: Path) -> None:
     """torchrun on this machine, on a free loopback port; its ranks die with this process.
 
-    Raises UserError when a rank ended with a user's error, TrainingFailed for any other end.
+    SIGTERM gives the ranks GRACE_SECONDS to save a checkpoint. Raises UserError when a rank ended with a user's
+    error, TrainingFailed for any other end.
     """
+    (folder / ERROR_FILE).unlink(missing_ok=True)
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={config.parallel.ranks}",
         "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1", "--max-restarts=0",
         "-m", "training.train", "--run-folder", str(folder),
     ]  # fmt: skip
     process = start(command, env=rank_environment(config.parallel.ranks))
-    signal.signal(signal.SIGTERM, lambda *_: kill_group(process, grace_seconds=30))
+    signal.signal(signal.SIGTERM, _stop)
     try:
         code = process.wait()
     except BaseException:
-        kill_group(process)
+        kill_group(process, GRACE_SECONDS)
         raise
+    if (folder / ERROR_FILE).is_file():
+        raise UserError((folder / ERROR_FILE).read_text(encoding="utf-8"))
     if code:
         raise TrainingFailed(f"the ranks ended with code {code}; a retry resumes from the newest checkpoint")
     if not (folder / "model.safetensors").is_file():
         raise UserError(f"training ended without weights in {folder}")
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Leave `wait` by an exception: waiting for the child again inside a handler would never return."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(EXIT_STOPPED)
+
+
 def rank_environment(ranks: int) -> dict[str, str]:
-    """Environment of the ranks: their share of the cores, and DeepSpeed's compiled operator kept with the
-    installation, so that it is compiled once per machine."""
+    """Environment of the ranks: their share of the cores, loopback, and the CPU where there is no GPU."""
     cores = len(os.sched_getaffinity(0))
     defaults = {
         "OMP_NUM_THREADS": str(max(1, cores // ranks)),
-        "TORCH_EXTENSIONS_DIR": str(Path(sys.prefix) / "torch_extensions"),
         "LOCAL_SIZE": str(ranks),
         "TOKENIZERS_PARALLELISM": "false",
         "GLOO_SOCKET_IFNAME": "lo",
     }
     if not Path("/dev/nvidiactl").exists():
-        defaults["DS_ACCELERATOR"] = "cpu"
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**defaults, **os.environ, "PATH": path}
+        # Nothing here is compiled; DeepSpeed's import of its Muon optimizer would load Inductor all the same.
+        defaults |= {"DS_ACCELERATOR": "cpu", "TORCHDYNAMO_DISABLE": "1"}
+    return {**defaults, **os.environ}
 
 
 if __name__ == "__main__":

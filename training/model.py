@@ -9,28 +9,9 @@ import math
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from gristmill.settings import Settings
-
-
-class ModelConfig(Settings):
-    """`width` must be a multiple of `heads`, `heads` of `kv_heads`; `hidden` is SwiGLU's inner width."""
-
-    layers: int = Field(ge=1)
-    width: int = Field(ge=8)
-    heads: int = Field(ge=1)
-    kv_heads: int = Field(ge=1)
-    hidden: int = Field(ge=8)
-    rope_base: float = 10_000.0
-    norm_epsilon: float = 1e-5
-
-    @model_validator(mode="after")
-    def _divisible(self) -> ModelConfig:
-        if self.width % self.heads or self.heads % self.kv_heads or (self.width // self.heads) % 2:
-            raise ValueError("width / heads must be an even whole number, and heads / kv_heads a whole number")
-        return self
+from training.config import ModelConfig
 
 
 class Attention(nn.Module):

@@ -21,24 +21,36 @@ from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.process import run_main, say
 from gristmill.profile import load_profile
+from gristmill.service.processes import signal_at_parents_death
 from training.checkpoint import Checkpoints
 from training.config import PretrainConfig
-from training.data import Sampler, batch, token_stream
+from training.data import Sampler, batch, share
+from training.launch import ERROR_FILE, EXIT_STOPPED
 from training.meters import Meters
 from training.model import Transformer
-
-EXIT_STOPPED = 143
+from training.stream import token_stream
 
 
 class NotFinite(UserError):
-    """The loss is no number any more; the message says at which step."""
+    """The loss, or too many steps' gradients, are no numbers any more; the message says what to change."""
 
 
 def main() -> None:
-    """Train to the end of the config's steps, from the newest checkpoint if there is one."""
+    """Run one rank."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--run-folder", type=Path, required=True)
     folder: Path = parser.parse_args().run_folder
+    # torchrun gives each rank a session of its own, which a signal to torchrun's group does not reach.
+    signal_at_parents_death(signal.SIGKILL)
+    try:
+        train(folder)
+    except UserError as error:
+        (folder / ERROR_FILE).write_text(str(error), encoding="utf-8")
+        raise
+
+
+def train(folder: Path) -> None:
+    """Train to the end of the config's steps, from the newest checkpoint if there is one."""
     request = json.loads((folder / "request.json").read_bytes())
     config = PretrainConfig.model_validate(request["config"])
     profile = load_profile(request["profile"])
@@ -46,6 +58,7 @@ def main() -> None:
 
     # Processes. torchrun says who we are; DeepSpeed picks gloo on CPUs and NCCL on GPUs.
     os.environ.setdefault("LOCAL_SIZE", os.environ["LOCAL_WORLD_SIZE"])
+    skip_compiled_communication()
     deepspeed.init_distributed(verbose=False)
     rank, ranks = dist.get_rank(), dist.get_world_size()
     torch.manual_seed(config.seed)
@@ -56,6 +69,7 @@ def main() -> None:
 
     # Model and engine.
     model = Transformer(config.model, request["vocabulary"], config.seed)
+    parameters = model.parameter_count  # here, for ZeRO 3 takes them away
     engine, *_ = deepspeed.initialize(model=model, model_parameters=groups(model, config), config=config.deepspeed())
     digests = {"tokens": request["tokens"], "tokenizer": request["tokenizer"]}
     identity = {"config": config.model_dump(mode="json"), "digests": digests}
@@ -63,8 +77,9 @@ def main() -> None:
     done = checkpoints.resume(engine)
     meters = None
     if rank == 0:
-        say(f"{model.parameter_count:,} parameters, ZeRO stage {config.parallel.zero_stage}, {ranks} ranks, "
-            f"{len(stream):,} training tokens; {'starting' if not done else f'resuming after step {done}'}")  # fmt: skip
+        start = f"resuming after step {done}" if done else "starting"
+        say(f"{parameters:,} parameters, ZeRO stage {config.parallel.zero_stage}, {ranks} ranks, "
+            f"{len(stream):,} training tokens; {start}")  # fmt: skip
         meters = Meters(folder, done, config.steps, config.global_batch * config.sequence_length)
 
     # The loop. A termination signal is agreed on by all ranks, at the end of a step.
@@ -75,22 +90,22 @@ def main() -> None:
             group["lr"] = rate
         total = 0.0
         for part in range(config.accumulation):
-            share = config.parallel.micro_batch
-            first = done * config.global_batch + (part * ranks + rank) * share
-            inputs, targets = batch(stream, sampler.starts(first, share), config.sequence_length)
+            starts = sampler.starts(*share(config, done, part, rank))
+            inputs, targets = batch(stream, starts, config.sequence_length)
             loss = engine(inputs.to(engine.device), targets.to(engine.device))
             engine.backward(loss)
             engine.step()
             total += loss.item() / config.accumulation
         mean, stopping = agree(total / ranks, float(stop.asked), engine.device)
         done += 1
-        if not math.isfinite(mean):
-            raise NotFinite(f"the loss is {mean} at step {done}; lower learning_rate or clip_norm and run again")
+        check_finite(mean, engine.skipped_steps, done, config.optimizer.max_skipped_steps)
         if meters:
             meters.step(done, mean, rate, float(engine.get_global_grad_norm() or 0.0), engine.skipped_steps)
         if done % config.checkpoint.every == 0 or done == config.steps or stopping:
             checkpoints.save(engine, done)
         if stopping and done < config.steps:
+            if meters:
+                meters.close()
             say(f"rank {rank}: stopped after step {done}, checkpoint saved")
             sys.exit(EXIT_STOPPED)
 
@@ -105,12 +120,32 @@ def main() -> None:
     dist.destroy_process_group()
 
 
+def skip_compiled_communication() -> None:
+    """Keep DeepSpeed from compiling its shared-memory all-reduce for CPUs at start.
+
+    Only tensor-parallel layers call it (`inference_all_reduce`), never ZeRO. It costs half a minute and a C++
+    compiler, and its link step fails where the environment's path has a space. DeepSpeed looks the operator up
+    in this table, whose edits it keeps; on GPUs it has no such operator.
+    """
+    if deepspeed.accelerator.get_accelerator().device_name() == "cpu":
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+
+
 def groups(model: nn.Module, config: PretrainConfig) -> list[dict[str, Any]]:
     """Weight decay for matrices, none for norms."""
     matrices = [p for p in model.parameters() if p.dim() >= 2]
     vectors = [p for p in model.parameters() if p.dim() < 2]
     decay = config.optimizer.weight_decay
     return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+
+
+def check_finite(loss: float, skipped: int, step: int, tolerance: int) -> None:
+    """Raises NotFinite; ZeRO skips a step with bad gradients, and a run of skipped steps looks healthy."""
+    cure = "lower learning_rate or clip_norm and run again"
+    if not math.isfinite(loss):
+        raise NotFinite(f"the loss is {loss} at step {step}; {cure}")
+    if skipped > tolerance:
+        raise NotFinite(f"{skipped} of {step} steps were skipped, for their gradients were not finite; {cure}")
 
 
 def agree(loss: float, stop: float, device: torch.device) -> tuple[float, bool]:
