@@ -50,6 +50,7 @@ status: env
 
 check: env
 	$(PYTHON_ENV) -m ruff check .
+	$(PYTHON_ENV) -m ruff format --check .
 	$(PYTHON_ENV) -m mypy
 
 test:

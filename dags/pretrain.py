@@ -74,9 +74,8 @@ with DAG(
         execution_timeout=timedelta(days=30), request_options=["mix", "model-size", "zero-stage", "steps", "seed"],
     )  # fmt: skip
     evaluate = StageOperator(
-        task_id="evaluate", module="training.evaluate", scope="run", inputs={"weights": "train", **tokens},
-        pool="training",
-    )  # fmt: skip
+        task_id="evaluate", module="training.evaluate", scope="run", inputs={"weights": "train"}, pool="training"
+    )
     model = {"model": "evaluate"}
     gate_model = StageOperator(
         task_id="gate_model", module="quality.gate", scope="run", inputs=model, options={"kind": "model"},

@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from gristmill.release import DATASETS, candidate_digest
 from quality.examples import examples
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+NOT_JUDGED = "not judged"
 STAGES = ("extract", "annotate", "deduplicate", "decide", "curate", "measure", "gate.snapshot", "release")
 
 
@@ -64,8 +66,9 @@ def main(argv: list[str] | None = None) -> None:
     with ledger.attempt(
         lake, stage="report", scope=snapshot.id, config={}, inputs=inputs, run_id=args.run_id
     ) as attempt:
-        page = render(context(lake, snapshot, inputs, args.run_id))
-        digest = publish(lake, snapshot.id, args.run_id, page, attempt.provenance())
+        shown = context(lake, snapshot, inputs, args.run_id)
+        verdict = shown["verdict"].outcome if shown["verdict"] else NOT_JUDGED
+        digest = publish(lake, snapshot.id, args.run_id, render(shown), attempt.provenance(), verdict)
         attempt.outputs["report"] = digest
     copy = profile.work_dir / "reports" / f"{snapshot.id}.html"
     copy.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +77,9 @@ def main(argv: list[str] | None = None) -> None:
     write_result(args.result, attempt.outputs, {"path": str(copy)})
 
 
-def publish(lake: Lake, snapshot: str, run_id: str, page: str, provenance: Mapping[str, Any]) -> str:
+def publish(
+    lake: Lake, snapshot: str, run_id: str, page: str, provenance: Mapping[str, Any], verdict: str = NOT_JUDGED
+) -> str:
     """Store the page and point `reports/<snapshot>/<run>.json` to it; a repeated run swaps the pointer."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
@@ -83,7 +88,9 @@ def publish(lake: Lake, snapshot: str, run_id: str, page: str, provenance: Mappi
     # A run id may hold anything up to 250 characters, which is no file name.
     readable = re.sub("[^A-Za-z0-9._+-]", "_", run_id)[:80]
     key = f"reports/{snapshot}/{readable}-{sha256_json(run_id)[:12]}.json"
-    body = canonical_json({"report": digest, "run_id": run_id, "snapshot": snapshot})
+    written = datetime.now(UTC).isoformat(timespec="seconds")
+    head = {"run_id": run_id, "snapshot": snapshot, "verdict": verdict, "written": written}
+    body = canonical_json({"report": digest, **head})
     while not lake.storage.compare_and_swap(key, lake.storage.get(key), body):
         continue
     return digest
@@ -180,9 +187,10 @@ def _cost(lake: Lake, snapshot: str, run_id: str) -> list[dict[str, Any]]:
 
 
 def pointers(lake: Lake) -> list[dict[str, Any]]:
-    """Every published report: {report, run_id, snapshot, key}, by snapshot and run."""
+    """Every published report: {report, run_id, snapshot, verdict, written, key}, newest first."""
     keys = lake.storage.list("reports")
-    return [{**json.loads(lake.storage.get(key) or b"{}"), "key": Path(key).stem} for key in keys]
+    found = [{**json.loads(lake.storage.get(key) or b"{}"), "key": Path(key).stem} for key in keys]
+    return sorted(found, key=lambda pointer: str(pointer["written"]), reverse=True)
 
 
 if __name__ == "__main__":

@@ -75,8 +75,7 @@ class SnapshotTimetable(Timetable):
             if key == partition_key:
                 return date
         raise InvalidPartitionKeyError(
-            f"{partition_key[:80]!r} is not in the snapshot catalogue. {_known()} "
-            f"Add it with `gristmill snapshot add`."
+            f"{partition_key[:80]!r} is not in the snapshot catalogue. {_known()} Add it with `gristmill snapshot add`."
         )
 
     def generate_run_id(

@@ -71,12 +71,17 @@ def test_the_list_links_to_every_report_below_where_it_is_mounted(client: TestCl
     assert "&lt;script&gt;2&lt;/script&gt;" in page
 
 
-def test_the_list_of_one_run_shows_that_run_alone(client: TestClient) -> None:
-    page = client.get("/", params={"run_id": "run one"}).text
-    assert "run one" in page
-    assert "script" not in page
+def test_a_run_with_one_report_shows_it_at_once(client: TestClient) -> None:
+    assert client.get("/", params={"run_id": "run one"}).text == "<!doctype html><p>page one</p>"
     assert "No report yet" in client.get("/", params={"run_id": "<b>"}).text
     assert "<b>" not in client.get("/", params={"run_id": "<b>"}).text
+
+
+def test_the_list_says_each_verdict(client: TestClient, mill: Any) -> None:
+    report.publish(mill.lake, "tiny", "run three", "page three", {}, "block")
+    page = client.get("/").text
+    assert "<span class='badge block'>block</span>" in page
+    assert page.count("not judged") == 2
 
 
 @pytest.mark.parametrize(

@@ -67,5 +67,5 @@ def test_the_most_similar_match_comes_first_then_the_earliest() -> None:
 
 
 def test_a_document_without_an_earlier_match_was_seen_first_in_its_own_snapshot() -> None:
-    rows = match_rows(made_up("a", 1), [made_up("b", 2)], {"b": (np.array([[1, 1]]), np.array([0.8], np.float32))})
-    assert rows.column("first_seen").to_pylist() == ["a"]
+    rows = match_rows(made_up("z", 1), [made_up("b", 2)], {"b": (np.array([[1, 1]]), np.array([0.8], np.float32))})
+    assert rows.column("first_seen").to_pylist() == ["z"]

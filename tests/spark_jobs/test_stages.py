@@ -98,6 +98,15 @@ def test_copies_leave_and_pages_that_merely_share_a_site_stay(mill: Any, tiny_cr
         assert len(texts[staying[0]].encode()) == longest, "the policy's survivor is the longest"
 
 
+def test_pairs_stand_once_with_both_of_the_groups_that_they_join(mill: Any) -> None:
+    rows = {r["doc_id"]: r for r in mill.rows("A", "duplicates")}
+    pairs = {(doc_id, p["doc_id"]): p["jaccard"] for doc_id, r in rows.items() for p in r["pairs"]}
+    assert len(pairs) == sum(len(r["pairs"]) for r in rows.values())
+    assert pairs == {(b, a): jaccard for (a, b), jaccard in pairs.items()}
+    for doc_id in {doc_id for pair in pairs for doc_id in pair}:
+        assert rows[doc_id]["exact_group"] in (None, doc_id), "only a group's first document has pairs"
+
+
 def test_no_two_kept_documents_are_near_duplicates(mill: Any) -> None:
     kept = {r["doc_id"] for r in mill.rows("B", "decisions") if r["kept"]}
     texts = [r["text"] for r in mill.rows("B", "documents") if r["doc_id"] in kept]

@@ -35,10 +35,22 @@ def test_any_text_comes_back_from_its_tokens(tokenizer: Tokenizer, text: str) ->
     assert 0 not in ids, "the end-of-text token cannot be written by a page"
 
 
-def test_a_text_that_spells_the_end_of_text_out_does_not_end(tokenizer: Tokenizer) -> None:
-    tokenizer.encode_special_tokens = True
+def test_a_page_that_spells_the_end_of_text_out_does_not_end_there(
+    mill: Any, places: Any, tmp_path: Path, tokenizer: Tokenizer
+) -> None:
     assert tokenizer.token_to_id(END_OF_TEXT) == 0
-    assert 0 not in tokenizer.encode(f"before {END_OF_TEXT} after", add_special_tokens=False).ids
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(str(path))
+    shard = mill.lake.read_file(mill.lake.manifest(mill.digests["A"]["corpus"]).files[0]).slice(0, 1)
+    text = f"before {END_OF_TEXT} after"
+    shard = shard.set_column(shard.schema.get_field_index("text"), "text", [[text]])
+    lake = places.mill("end", {}).lake
+    entry = lake.write_table("corpus", "00000", shard)
+    doc_id = shard.column("doc_id")[0].as_py()
+    ((_, row),) = encode(lake, ("A", entry, {doc_id: "train"}), str(path), 0)
+    ids = np.frombuffer(row[4], "<u4").tolist()
+    assert ids.index(0) == len(ids) - 1
+    assert tokenizer.decode(ids[:-1]) == text
 
 
 def test_the_same_texts_give_the_same_tokenizer() -> None:

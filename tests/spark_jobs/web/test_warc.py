@@ -233,11 +233,24 @@ def test_what_follows_a_record_in_its_member_is_damage_beside_the_record(warc: A
 @pytest.mark.parametrize(
     "content", [b"", b"not a record", b"WARC/1.0\r\n\r\n", b"WARC/1.0\r\nWARC-Type: response\r\n\r\n"]
 )
-def test_a_member_without_a_record_is_damage(content: bytes) -> None:
-    data = gzip.compress(content)
-    ((lost),) = read(data)
+def test_a_member_without_a_record_is_damage(content: bytes, warc: Any) -> None:
+    empty = gzip.compress(content)
+    record, lost, after = read(
+        b"".join([gzip.compress(warc.response(PAGES[0])), empty, gzip.compress(warc.response(PAGES[1]))])
+    )
+    assert isinstance(record, Record)
     assert isinstance(lost, Damage)
-    assert (lost.offset, lost.bytes) == (0, len(data))
+    assert isinstance(after, Record)
+    assert (lost.offset, lost.bytes) == (after.offset - len(empty), len(empty))
+    assert sum(d.bytes for d in damage(empty)) == len(empty)
+
+
+def test_damage_ends_at_a_record_not_at_what_looks_like_a_member(warc: Any) -> None:
+    good = gzip.compress(warc.response(PAGES[0]))
+    bait = b"\x1f\x8b\x08" * 5 + gzip.compress(b"no record")[:-3]
+    found = read(good + bait + good)
+    assert [item for item in found if isinstance(item, Damage)] == [Damage(len(good), len(bait), "corrupt")]
+    assert [r.body for r in found if isinstance(r, Record)] == [PAGES[0]] * 2
 
 
 def test_a_record_that_claims_more_than_its_member_has_is_short(warc: Any) -> None:
