@@ -66,7 +66,8 @@ def _page(html: str) -> HTMLResponse:
 
 
 _INDEX = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Data quality</title><style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2a33; background: #f5f7f8; margin: 28px auto; max-width: 1000px; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #1d2a33; background: #f5f7f8; margin: 28px auto;
+  max-width: 1000px; }
 table { background: #fff; border: 1px solid #dde3e7; border-radius: 8px; width: 100%; border-spacing: 0; }
 th { text-align: left; color: #5c6b75; } th, td { padding: 8px 14px; border-bottom: 1px solid #edf0f2; }
 .badge { padding: 1px 10px; border-radius: 12px; color: #fff; font-size: 13px; font-weight: 600;
