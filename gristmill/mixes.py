@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gristmill import release
 from gristmill.errors import UserError
@@ -21,6 +21,13 @@ class Mix(Settings):
     auto_start: bool = False
     validation_share: float = Field(default=0.08, gt=0, lt=0.5)
     seed: int = 0
+
+    @field_validator("snapshots")
+    @classmethod
+    def _once(cls, snapshots: list[str]) -> list[str]:
+        if repeated := sorted({name for name in snapshots if snapshots.count(name) > 1}):
+            raise ValueError(f"each snapshot may stand once; repeated: {', '.join(repeated)}")
+        return snapshots
 
 
 class MixIncomplete(UserError):

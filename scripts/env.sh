@@ -27,15 +27,15 @@ find_python() {
         "or say where it is: make env PYTHON=/path/to/python3.11"
 }
 
-# A folder that was moved or whose Python is gone does not work any more: its programs name the old place.
-venv_works() { fits "$VENV/bin/python" && grep -qF "$PWD/$VENV" "$VENV/bin/activate"; }
+# Its programs name its place and its Python: it does not work once it was moved or that Python is gone.
+venv_works() { fits "$VENV/bin/python" && { [ ! -f "$STAMP" ] || grep -qxF "$(pwd -P)" "$STAMP"; }; }
 
 make_venv() {
     local python
     python=$(find_python)
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
-        fail "$python cannot make virtual environments. Install its venv module: sudo apt-get install" \
-            "python3-venv  (or $("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'))"
+        fail "$python cannot make virtual environments. Install its venv module:" \
+            "$("$python" -c 'import sys; print("sudo apt-get install python%d.%d-venv" % sys.version_info[:2])')"
     say "environment: $VENV with $("$python" --version) ($python)"
     "$python" -m venv --clear "$VENV"
 }
@@ -91,23 +91,28 @@ apt_install() {
 }
 
 find_java() {
+    local package=openjdk-17-jre-headless
     if ! "$VENV/bin/python" -m spark_jobs.java >/dev/null 2>&1 && may_install; then
-        apt-get update >>"$LOG" 2>&1
+        apt-get update >>"$LOG" 2>&1 || :
         # Debian releases after 12 have no 17 any more; their default is newer.
-        apt_install "$(apt-cache show openjdk-17-jre-headless >/dev/null 2>&1 && echo openjdk-17-jre-headless || echo default-jre-headless)"
+        apt-cache show "$package" >/dev/null 2>&1 || package=default-jre-headless
+        apt_install "$package"
     fi
     "$VENV/bin/python" -m spark_jobs.java >/dev/null
 }
 
 find_browser() {
     if command -v chromium >/dev/null && command -v chromedriver >/dev/null; then return; fi
-    may_install || fail "the browser tests need Chromium. Install it with: sudo apt-get install chromium chromium-driver" \
-        "(or run the tests without them: make test-fast)"
-    apt-get update >>"$LOG" 2>&1
+    may_install || fail "the browser tests need Chromium; make test-fast runs without it. Install it with:" \
+        "sudo apt-get install chromium chromium-driver"
+    apt-get update >>"$LOG" 2>&1 || :
     apt_install chromium chromium-driver
 }
 
-wanted() { sha256sum requirements.lock pyproject.toml; }
+wanted() {
+    pwd -P
+    sha256sum requirements.lock pyproject.toml
+}
 
 venv_works || make_venv
 find_java

@@ -29,6 +29,7 @@ def test_a_mix_waits_for_every_snapshot_and_keeps_its_order(lake: Lake, mill: An
     ("text", "message"),
     [
         ("name: x\nsnapshots: []", "snapshots"),
+        ("name: x\nsnapshots: [a, b, a]", "repeated: a"),
         ("name: Not A Name\nsnapshots: [a]", "name"),
         ("name: x\nsnapshots: [a]\nvalidation_share: 0.5", "validation_share"),
         ("name: x\nsnapshot: [a]", "did you mean 'snapshots'"),
