@@ -20,6 +20,7 @@ with DAG(
     dag_id="corpus_ready",
     schedule=PartitionedAssetTimetable(assets=RELEASES),
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     tags=["gristmill", "data", "training"],
     doc_md=DOCUMENTATION,

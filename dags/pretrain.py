@@ -33,6 +33,7 @@ with DAG(
     dag_id="pretrain",
     schedule=None,
     catchup=False,
+    is_paused_upon_creation=False,
     max_active_runs=1,
     tags=["gristmill", "training"],
     doc_md=DOCUMENTATION,

@@ -39,9 +39,14 @@ def kill_group(process: subprocess.Popen[str], grace_seconds: float = 10.0) -> N
     process.wait()
 
 
+def signal_at_parents_death(number: signal.Signals) -> None:
+    """Let the kernel send this process a signal when the thread that started it ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, number)
+
+
 def _die_with(parent: int) -> Callable[[], None]:
     def prepare() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal_at_parents_death(signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
 

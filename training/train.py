@@ -17,11 +17,11 @@ import torch.distributed as dist
 from safetensors.torch import save_file
 from torch import nn
 
+from gristmill.children import signal_at_parents_death
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.process import run_main, say
 from gristmill.profile import load_profile
-from gristmill.service.processes import signal_at_parents_death
 from training.checkpoint import Checkpoints
 from training.config import PretrainConfig
 from training.data import Sampler, batch, share

@@ -158,9 +158,6 @@ def _wait_until_ready(home: Home, service: Service) -> None:
         if not service.alive or time.monotonic() > deadline:
             raise StartFailed(f"Airflow does not know the DAGs {', '.join(absent)}\n{_import_errors(client)}")
         time.sleep(0.3)
-    # These two run only on an event or by hand; crawl_snapshot stays paused until someone wants its schedule.
-    client.unpause("corpus_ready")
-    client.unpause("pretrain")
 
 
 def _import_errors(client: Client) -> str:

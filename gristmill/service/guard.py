@@ -12,8 +12,8 @@ import subprocess
 import sys
 from types import FrameType
 
-from gristmill.children import start
-from gristmill.service.processes import adopt_orphans, descendants, end_all, signal_at_parents_death
+from gristmill.children import signal_at_parents_death, start
+from gristmill.service.processes import adopt_orphans, descendants, end_all
 
 GRACE_SECONDS = 15.0
 """Between SIGTERM and SIGKILL: a trainer writes a checkpoint."""

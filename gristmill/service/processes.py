@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -73,11 +72,6 @@ def carries(pid: int, variable: str, value: str) -> bool:
 def adopt_orphans() -> None:
     """Make this process the parent of every orphan among its descendants, so that none gets away."""
     _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def signal_at_parents_death(number: signal.Signals) -> None:
-    """Let the kernel send this process a signal when the thread that started it ends."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def send(targets: Iterable[Process], number: signal.Signals) -> None:
