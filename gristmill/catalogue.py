@@ -160,8 +160,10 @@ def _listing(known: list[tuple[str, int]], paths: Sequence[Path]) -> list[tuple[
             raise CatalogueError(f"{absolute} is listed twice")
         if not path.is_file():
             raise CatalogueError(f"{absolute} is not a file that can be read")
+        if not (size := path.stat().st_size):
+            raise CatalogueError(f"{absolute} is empty; fetch it again, or leave it out")
         seen.add(absolute)
-        listing.append((absolute, path.stat().st_size))
+        listing.append((absolute, size))
     if not paths:
         raise CatalogueError("no files given; check the --glob pattern or the --paths file")
     if len(listing) > MAX_FILES:

@@ -25,7 +25,11 @@ from gristmill.lake import Lake, canonical_json
 
 @dataclass
 class Attempt:
-    """One running attempt; the stage fills `outputs` and `summary`, the ledger keeps the rest."""
+    """One running attempt; the stage fills `outputs` and `summary`, the ledger keeps the rest.
+
+    `bytes_read` and `bytes_written` are by default those of the input and output datasets as they are stored; a
+    stage that reads something else, or reuses what it has, says its own.
+    """
 
     id: str
     stage: str
@@ -33,8 +37,8 @@ class Attempt:
     inputs: Mapping[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     summary: dict[str, Any] = field(default_factory=dict)
-    bytes_read: int = 0
-    bytes_written: int = 0
+    bytes_read: int | None = None
+    bytes_written: int | None = None
 
     def provenance(self) -> dict[str, Any]:
         """What stands beside the digest of a dataset that this attempt publishes."""
@@ -71,8 +75,9 @@ def attempt(
             **head, "time": _now(), "status": status, "error": error,
             "outputs": current.outputs, "summary": current.summary,
             "wall_seconds": round(time.monotonic() - clock, 3), "cpu_seconds": round(cpu_seconds, 3),
-            "peak_memory_bytes": usage.peak_memory(), "bytes_read": current.bytes_read,
-            "bytes_written": current.bytes_written, "energy": meter.stop(cpu_seconds),
+            "peak_memory_bytes": usage.peak_memory(), "energy": meter.stop(cpu_seconds),
+            "bytes_read": _stored(lake, inputs) if current.bytes_read is None else current.bytes_read,
+            "bytes_written": _stored(lake, current.outputs) if current.bytes_written is None else current.bytes_written,
         }  # fmt: skip
         lake.storage.put_if_absent(f"ledger/{current.id}.ended.json", canonical_json(ended))
 
@@ -102,6 +107,12 @@ def newest_output(lake: Lake, scope: str, name: str) -> str | None:
         if record["status"] == "succeeded" and digest and lake.storage.get(f"manifests/{digest}.json") is not None:
             return str(digest)
     return None
+
+
+def _stored(lake: Lake, datasets: Mapping[str, str]) -> int:
+    """Bytes of the files of these datasets; what is no dataset of the lake counts as nothing."""
+    manifests = [lake.storage.get(f"manifests/{digest}.json") for digest in set(datasets.values())]
+    return sum(int(entry["bytes"]) for data in manifests if data for entry in json.loads(data)["files"])
 
 
 def _now() -> str:

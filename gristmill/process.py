@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gristmill import ledger
-from gristmill.errors import UserError
+from gristmill.errors import EXIT_GATE_BLOCKED, EXIT_USER_ERROR, UserError
 from gristmill.lake import Lake, LakeError
-
-EXIT_USER_ERROR = 2
-EXIT_GATE_BLOCKED = 3
 
 
 class GateBlocked(Exception):

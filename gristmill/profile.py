@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -120,3 +121,11 @@ def load_profile(name_or_path: str | None = None) -> Profile:
         if isinstance(data.get(key), str):
             data[key] = root / Path(data[key]).expanduser()
     return parse(Profile, {"name": path.stem, **data, "source": path, "root": root}, str(path))
+
+
+def profile_option(profile: Profile) -> str:
+    """What a command line needs to mean this profile: nothing where it is the default here, else ` --profile X`."""
+    if profile_path(None) == profile.source:
+        return ""
+    ours = profile.source.parent == PROJECT / "configs" / "profiles"
+    return f" --profile {profile.source.stem if ours else shlex.quote(str(profile.source))}"

@@ -13,27 +13,31 @@ from gristmill.release import Release
 DUPLICATE_RULES = ("exact_duplicate", "near_duplicate")
 
 
-def summary(lake: Lake) -> dict[str, Any]:
-    """{"snapshots": [...], "training_runs": [...]}: from manifests and records, never from data."""
+def summary(lake: Lake, option: str = "") -> dict[str, Any]:
+    """{"snapshots": [...], "training_runs": [...]}: from manifests and records, never from data.
+
+    `option` names the profile in the commands: what `profile_option` gives.
+    """
     ended = ledger.ended(lake)
+    days = Catalogue(lake).dates()
     return {
-        "snapshots": [_snapshot(lake, key, day.isoformat(), ended) for key, day in Catalogue(lake).dates().items()],
-        "training_runs": _training_runs(lake, ended),
+        "snapshots": [_snapshot(lake, key, day.isoformat(), ended, option) for key, day in days.items()],
+        "training_runs": [*_training_runs(lake, ended), *_stopped_requests(ended)],
     }
 
 
-def backfill_command(day: str) -> str:
+def backfill_command(day: str, option: str) -> str:
     """The command that backfills the snapshot of one partition date."""
-    return f".venv/bin/gristmill backfill --from {day} --to {day}"
+    return f".venv/bin/gristmill backfill --from {day} --to {day}{option}"
 
 
-def _snapshot(lake: Lake, key: str, day: str, ended: list[dict[str, Any]]) -> dict[str, Any]:
+def _snapshot(lake: Lake, key: str, day: str, ended: list[dict[str, Any]], option: str) -> dict[str, Any]:
     mine = [a for a in ended if a["scope"] == key]
     entry: dict[str, Any] = {"snapshot": key, "partition_date": day, "released": False}
     current = release.current(lake, key)
     if current is None:
         entry["last_attempt"] = f"{mine[-1]['stage']} {mine[-1]['status']}" if mine else None
-        entry["backfill"] = backfill_command(day)
+        entry["backfill"] = backfill_command(day, option)
         judged = [a for a in mine if a["stage"] == "gate.snapshot" and "verdict" in a["summary"]]
         entry["verdict"] = judged[-1]["summary"]["verdict"] if judged else None
         return entry
@@ -49,7 +53,11 @@ def _released(lake: Lake, current: Release) -> dict[str, Any]:
         "release": current.digest, "verdict": verdict.outcome if verdict else current.verdict,
         "records_in": extract.records_in, "documents": extract.out, "rejected": dict(extract.removed),
         "quarantined": extract.quarantined, "kept": corpus.out,
-        "removed": {**{k: v for k, v in decide.removed.items() if k not in DUPLICATE_RULES}, **corpus.removed},
+        "removed": {
+            rule: count
+            for rule, count in {**decide.removed, **corpus.removed}.items()
+            if count and rule not in DUPLICATE_RULES
+        },
         "duplicates": sum(decide.removed.get(rule, 0) for rule in DUPLICATE_RULES),
     }  # fmt: skip
 
@@ -67,6 +75,21 @@ def _training_runs(lake: Lake, ended: list[dict[str, Any]]) -> list[dict[str, An
         else {"run_id": run_id, "evaluated": False, "last_attempt": last[run_id]}
         for run_id in {**last, **models}
     ]
+
+
+def _stopped_requests(ended: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Training requests that ended before training: the last of their first stages failed or was blocked."""
+    last = {a["scope"]: a for a in ended if a["stage"] in ("mix", "tokenize", "gate.tokens")}
+    return [
+        {"run_id": scope, "evaluated": False, "last_attempt": f"{a['stage']} {_how(a)}"}
+        for scope, a in last.items()
+        if _how(a) not in ("succeeded", "pass", "warn")
+    ]
+
+
+def _how(attempt: dict[str, Any]) -> str:
+    """A gate's verdict, else whether the attempt succeeded."""
+    return str(attempt["summary"].get("verdict", attempt["status"]))
 
 
 def _training_run(lake: Lake, digest: str) -> dict[str, Any]:

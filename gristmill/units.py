@@ -92,14 +92,15 @@ def run_stage(
     Raises BalanceError when the accounts do not start from `expected_in` records.
     """
     entries: dict[str, list[FileEntry]] = {name: [] for name in stage.outputs}
-    done = reused = 0
+    done = reused = written = 0
     for results in tasks(lambda group: run_units(lake, stage, group), group_units(units)):
         for _, files, was_reused in results:
             done, reused = done + 1, reused + was_reused
             for name, entry in files.items():
                 entries[name].append(entry)
-                attempt.bytes_written += 0 if was_reused else entry.bytes
+                written += 0 if was_reused else entry.bytes
         say(f"{stage.name}: {done} of {len(units)} units done, {reused} reused")
+    attempt.bytes_written = (attempt.bytes_written or 0) + written
     config = stage.config.model_dump(mode="json")
     provenance = {**attempt.provenance(), "config": config, "stage_version": stage.version}
     _check_balance(stage, entries, expected_in)

@@ -70,22 +70,31 @@ def record(
     checks: Sequence[Check],
     digests: Mapping[str, str],
 ) -> Verdict:
-    """Store a verdict and return the stored one: the first for these (subject, suite, history) stands."""
+    """Store a verdict and return the stored one: the first for these (subject, suite, history) stands.
+
+    It is the current verdict on its subject from now on: what was judged by other bounds before does not count.
+    """
     key = f"verdicts/{subject}/{sha256_json([suite, history])}.json"
     judged_at = datetime.now(UTC).isoformat(timespec="microseconds")
     verdict = Verdict(subject, kind, suite, history, outcome, tuple(checks), dict(digests), judged_at)
     lake.storage.put_if_absent(key, canonical_json(asdict(verdict)))
+    pointer, body = _current(subject), canonical_json({"verdict": key})
+    while not lake.storage.compare_and_swap(pointer, lake.storage.get(pointer), body):
+        continue
     return _load(lake, key)
 
 
 def latest(lake: Lake, subject: str) -> Verdict | None:
-    """The newest verdict on a subject, whatever its outcome. One that was filed under another subject is none."""
-    found = [_load(lake, key) for key in lake.storage.list(f"verdicts/{subject}")]
-    return max((v for v in found if v.subject == subject), key=lambda v: v.judged_at, default=None)
+    """The current verdict on a subject, whatever its outcome. One that was filed under another subject is none."""
+    data = lake.storage.get(_current(subject))
+    if data is None:
+        return None
+    verdict = _load(lake, json.loads(data)["verdict"])
+    return verdict if verdict.subject == subject else None
 
 
 def require_approved(lake: Lake, subject: str) -> Verdict:
-    """The approving newest verdict on `subject`; raises NotApproved otherwise."""
+    """The current verdict on `subject`, which approves; raises NotApproved otherwise."""
     verdict = latest(lake, subject)
     if verdict is None:
         raise NotApproved(f"{subject[:12]} was never judged; run `python -m quality.gate` on it first")
@@ -96,6 +105,10 @@ def require_approved(lake: Lake, subject: str) -> Verdict:
             f"see docs/gate-blocked.md"
         )
     return verdict
+
+
+def _current(subject: str) -> str:
+    return f"verdicts/current/{subject}.json"
 
 
 def _load(lake: Lake, key: str) -> Verdict:

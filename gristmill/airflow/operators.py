@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -21,11 +20,8 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from gristmill.children import start
-
-EXIT_USER_ERROR = 2
-EXIT_GATE_BLOCKED = 3
-_UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-_LINE_CHARACTERS = 4000
+from gristmill.errors import EXIT_GATE_BLOCKED, EXIT_USER_ERROR
+from gristmill.printable import printable
 
 
 class StageFailed(RuntimeError):
@@ -171,17 +167,6 @@ def stage_environment() -> dict[str, str]:
     """This process's environment without what is Airflow's own."""
     own = {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW__", "_AIRFLOW"))}
     return {**own, "PYTHONUNBUFFERED": "1", "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-
-
-def printable(line: str) -> str:
-    """One log line: control and direction characters escaped, log-group markers broken, cut to 4,000 characters.
-
-    Crawled text may be in it.
-    """
-    escaped = _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", line.rstrip("\r\n"))
-    if escaped.startswith("::"):
-        escaped = escaped.replace("::", ":\u200b:", 1)
-    return escaped[:_LINE_CHARACTERS]
 
 
 def last_words(lines: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gristmill.explain import explain, nearest_urls
 from gristmill.lake import Lake
+from gristmill.printable import printable
 from gristmill.profile import load_profile
 
 HELP = "show what became of a page: its record, signals, the rule that removed it, or its shard and cluster"
@@ -30,17 +31,21 @@ def run(args: argparse.Namespace) -> int:
     else:
         print("\n\n".join(render(entry) for entry in found))
     if not found:
-        near = "\n".join(f"  {url}" for url in nearest_urls(lake, args.url))
+        near = "\n".join(f"  {printable(url)}" for url in nearest_urls(lake, args.url))
         print(f"no released snapshot has {args.url}" + (f"; near it are\n{near}" if near else ""), file=sys.stderr)
         return 1
     return 0
 
 
 def render(entry: dict[str, Any]) -> str:
-    """One record as text."""
+    """One record as text; what comes from the crawl cannot steer a terminal."""
+    return "\n".join(printable(line) for line in _lines(entry))
+
+
+def _lines(entry: dict[str, Any]) -> list[str]:
     lines = [f"{entry['snapshot']}: {entry['file']} at byte {entry['offset']:,} (doc_id {entry['doc_id']})"]
     if entry["became"] == "reject":
-        return "\n".join([*lines, f"  rejected: {entry['reason']} (HTTP status {entry['status']}, {entry['mime']})"])
+        return [*lines, f"  rejected: {entry['reason']} (HTTP status {entry['status']}, {entry['mime']})"]
     lines.append(f"  document: {entry['title']!r}, {entry['html_bytes']:,} bytes of HTML, {entry['charset']}")
     lines.append("  signals: " + ", ".join(f"{k} {_short(v)}" for k, v in entry["signals"].items()))
     if entry["kept"]:
@@ -52,7 +57,7 @@ def render(entry: dict[str, Any]) -> str:
     if "cluster" in entry:
         cluster = entry["cluster"]
         lines.append(f"  duplicate cluster {cluster['id']} of {cluster['size']}: {', '.join(cluster['others'])}")
-    return "\n".join(lines)
+    return lines
 
 
 def _short(value: object) -> str:

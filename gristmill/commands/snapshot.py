@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gristmill.catalogue import Catalogue, CatalogueError, Snapshot, default_date
 from gristmill.lake import Lake
-from gristmill.profile import load_profile
+from gristmill.profile import load_profile, profile_option
 from gristmill.status import backfill_command
 
 HELP = "add crawl snapshots to the catalogue, or list them"
@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry the sub-command out."""
-    catalogue = Catalogue(Lake.open(load_profile(args.profile)))
+    profile = load_profile(args.profile)
+    catalogue = Catalogue(Lake.open(profile))
     if args.action == "list":
         for snapshot in catalogue.snapshots():
             print(_line(snapshot))
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise CatalogueError(f"'{args.id}' does not say its date; give --date YYYY-MM-DD")
     snapshot = catalogue.add(args.id, day, paths)
     print(f"added {_line(snapshot)}")
-    print(f"run it:  {backfill_command(snapshot.partition_date.isoformat())}")
+    print(f"run it:  {backfill_command(snapshot.partition_date.isoformat(), profile_option(profile))}")
     print("or in the Airflow UI (`gristmill up`): crawl_snapshot -> Trigger -> Backfill, with that date as both bounds")
     return 0
 

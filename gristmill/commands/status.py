@@ -6,7 +6,7 @@ import argparse
 import json
 
 from gristmill.lake import Lake
-from gristmill.profile import load_profile
+from gristmill.profile import load_profile, profile_option
 from gristmill.status import render, summary
 
 HELP = "show all snapshots and training runs, and the command that runs what is missing"
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print it."""
     profile = load_profile(args.profile)
-    found = summary(Lake.open(profile))
+    found = summary(Lake.open(profile), profile_option(profile))
     if args.json:
         print(json.dumps(found, indent=1))
     else:

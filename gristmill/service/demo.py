@@ -14,7 +14,7 @@ from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.mixes import Mix, load_mix, missing, request_id
 from gristmill.process import say
-from gristmill.profile import PROJECT, Profile, load_profile
+from gristmill.profile import PROJECT, Profile, load_profile, profile_option
 from gristmill.promote import promoted
 from gristmill.service import backfill, control
 from gristmill.service.client import JSON, Client, ServiceError
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _drive(profile, lake, mix)
-    say(f"\n{render(summary(lake))}")
+    say(f"\n{render(summary(lake, profile_option(profile)))}")
     say(f"Reports: {profile.work_dir / 'reports'}")
     say(f"UI:      make up    (prints its address; user {USER}, password in {Home(profile).passwords})")
     say(f"done in {time.monotonic() - began:.0f} s")

@@ -79,11 +79,13 @@ def test_a_file_that_is_listed_already_or_not_there_changes_nothing(
 ) -> None:
     before = catalogue.add("a", DAY, files("1"))
     (tmp_path / "link").symlink_to(tmp_path / "1")
+    (tmp_path / "empty").write_bytes(b"")
     for paths, message in (
         (files("2", "1"), "is listed twice"),
         ([tmp_path / "link"], "is listed twice"),
         ([tmp_path / "nowhere"], "is not a file"),
         ([tmp_path], "is not a file"),
+        ([tmp_path / "empty"], "is empty; fetch it again"),
         ([], "no files given"),
     ):
         with pytest.raises(CatalogueError, match=message):

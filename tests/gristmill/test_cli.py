@@ -114,7 +114,7 @@ def test_a_snapshot_is_added_extended_listed_and_shown(
 def test_a_snapshot_that_cannot_be_added_says_what_to_do(
     mill: Any, profile: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (mill.folder / "x.warc.gz").write_bytes(b"")
+    (mill.folder / "x.warc.gz").write_bytes(b"x")
     (mill.folder / "binary").write_bytes(b"\xff\xfe")
     glob = ["--glob", f"{mill.folder}/x.warc.gz"]
     assert main(["snapshot", "add", "a", "--date", "2026-03-01", *glob, *profile]) == 0

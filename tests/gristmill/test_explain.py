@@ -66,3 +66,9 @@ def test_what_is_not_released_is_not_explained(lake: Lake, mill: Any) -> None:
     mill.enter("a", date(2026, 3, 1))
     mill.judge(mill.datasets("a"))
     assert explain(lake, "https://a.example/first") == []
+
+
+def test_what_a_crawl_says_cannot_steer_the_terminal() -> None:
+    entry = {"snapshot": "a", "file": "f", "offset": 0, "doc_id": 0, "became": "reject", "reason": "not_html",
+             "status": 200, "mime": "text/\x1b[31mred\x1b]0;title\x07"}  # fmt: skip
+    assert "text/\\x1b[31mred\\x1b]0;title\\x07" in render(entry)

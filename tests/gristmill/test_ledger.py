@@ -47,6 +47,22 @@ def run(lake: Lake, error: BaseException | None, fill: Callable[[], None] = lamb
             raise error
 
 
+@pytest.mark.parametrize("given", [None, 0])
+def test_bytes_are_those_of_the_stored_datasets_unless_the_stage_says_its_own(
+    lake: Lake, mill: Any, given: int | None
+) -> None:
+    stored = lake.manifest(mill.model())
+    with attempt(
+        lake, stage="s", scope="a", config={}, inputs={"model": stored.digest, "release": "0" * 64}
+    ) as current:
+        current.outputs["model"] = stored.digest
+        current.bytes_written = given
+    (ended,) = ledger.ended(lake, "a")
+    assert stored.bytes > 0
+    assert ended["bytes_read"] == stored.bytes
+    assert ended["bytes_written"] == (stored.bytes if given is None else 0)
+
+
 @pytest.mark.parametrize("error", [ValueError("too hot"), KeyboardInterrupt(), SystemExit(3)])
 def test_a_failure_has_an_end_that_says_why(lake: Lake, error: BaseException) -> None:
     with pytest.raises(type(error)):

@@ -64,6 +64,21 @@ def test_a_training_run_shows_figures_files_and_whether_it_is_promoted(lake: Lak
     assert "energy 30 J (estimated:cpu-seconds x 10 W)" in text
 
 
+def test_a_request_that_was_stopped_before_training_is_shown(lake: Lake) -> None:
+    finish(lake, "demo-1", "mix")
+    finish(lake, "demo-2", "mix")
+    with attempt(lake, stage="gate.tokens", scope="demo-2", config={}, inputs={}) as current:
+        current.summary["verdict"] = "block"
+    assert [run["last_attempt"] for run in summary(lake)["training_runs"]] == ["gate.tokens block"]
+    assert "demo-2" in render(summary(lake))
+
+
+def test_the_command_names_a_profile_that_is_not_the_default(lake: Lake, mill: Any) -> None:
+    mill.enter("a", date(2026, 3, 1))
+    (found,) = summary(lake, " --profile cluster")["snapshots"]
+    assert found["backfill"].endswith("backfill --from 2026-03-01 --to 2026-03-01 --profile cluster")
+
+
 def test_a_run_that_was_evaluated_again_shows_its_newest_model(lake: Lake, mill: Any) -> None:
     for tokens in (1, 2):
         model = mill.model(tokens=tokens)

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from gristmill import ledger, verdicts
+from gristmill.errors import EXIT_GATE_BLOCKED
 from gristmill.lake import Lake
-from gristmill.process import EXIT_GATE_BLOCKED, GateBlocked, run_main
+from gristmill.process import GateBlocked, run_main
 from gristmill.release import candidate_digest
 from gristmill.verdicts import NotApproved
 from quality import gate

@@ -1,0 +1,16 @@
+"""Untrusted text stays one line that cannot steer a terminal or a log."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gristmill.printable import printable
+
+
+@given(st.text())
+def test_a_log_line_stays_one_line_without_control_characters(text: str) -> None:
+    line = printable(text)
+    assert not [c for c in line if (ord(c) < 32 and c != "\t") or c in "\x7f\u202e\u2066\u2028"]
+    assert not line.startswith("::")
+    assert len(line) <= 4000
