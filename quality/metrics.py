@@ -108,8 +108,11 @@ def _annotate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     for family in SIGNAL_FAMILIES:
         manifest = lake.manifest(digests[family])
         _balance(metrics, f"annotate.{family}", manifest, given, manifest.rows)
-    signals = lake.read(digests["heuristics"], ["bytes", "chars", "script"])
+    signals = lake.read(digests["heuristics"], ["bytes", "chars", "script", "words_measurable"])
     metrics.per_key("annotate", "documents", "script", _counts(signals.column("script")))
+    unspaced = signals.filter(pc.invert(signals.column("words_measurable"))).column("script")
+    metrics.total("annotate", "words_not_measurable", len(unspaced))
+    metrics.per_key("annotate", "words_not_measurable", "script", _counts(unspaced))
     metrics.total("annotate", "text_bytes", pc.sum(signals.column("bytes")).as_py() or 0)
     chars = signals.column("chars").to_numpy()
     metrics.series("annotate", "chars", "quantile", _quantiles(chars))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shutil
 import tempfile
@@ -30,6 +31,9 @@ from quality.examples import examples
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 NOT_JUDGED = "not judged"
+MANUAL = "manual"
+"""The run id of a person at a shell, who wants the newest of everything."""
+
 STAGES = ("extract", "annotate", "deduplicate", "decide", "curate", "measure", "gate.snapshot", "release")
 
 
@@ -60,9 +64,9 @@ def main(argv: list[str] | None = None) -> None:
     lake = Lake.open(profile)
     snapshot = Catalogue(lake).get(args.snapshot)
     inputs = dict(args.input)
-    if not inputs:
-        found = {name: ledger.newest_output(lake, snapshot.id, name) for name in DATASETS}
-        inputs = {name: digest for name, digest in found.items() if digest}
+    if not inputs and args.run_id == MANUAL:
+        # A run without inputs failed in its first stage: another run's datasets are not its own.
+        inputs = newest_outputs(lake, snapshot.id)
     with ledger.attempt(
         lake, stage="report", scope=snapshot.id, config={}, inputs=inputs, run_id=args.run_id
     ) as attempt:
@@ -72,9 +76,25 @@ def main(argv: list[str] | None = None) -> None:
         attempt.outputs["report"] = digest
     copy = profile.work_dir / "reports" / f"{snapshot.id}.html"
     copy.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(lake.path(lake.manifest(digest).files[0]), copy)
+    # Whole or as it was, for whoever reads it meanwhile.
+    temporary = copy.with_name(f"{copy.name}.{os.getpid()}.tmp")
+    shutil.copyfile(lake.path(lake.manifest(digest).files[0]), temporary)
+    os.replace(temporary, copy)
     say(f"report {snapshot.id}: {copy}")
     write_result(args.result, attempt.outputs, {"path": str(copy)})
+
+
+def newest_outputs(lake: Lake, snapshot: str) -> dict[str, str]:
+    """The newest successful dataset of each name that the lake still has."""
+    found: dict[str, str] = {}
+    for attempt in ledger.ended(lake, snapshot):
+        if attempt["status"] == "succeeded":
+            found |= {
+                name: digest
+                for name, digest in attempt["outputs"].items()
+                if name in DATASETS and lake.storage.get(f"manifests/{digest}.json") is not None
+            }
+    return found
 
 
 def publish(
@@ -120,6 +140,8 @@ def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: s
         "missing": [name for name in DATASETS if name not in inputs],
         "verdict": verdict, "total": metrics.get("total", {}),
         "pictures": _pictures(metrics) if metrics else {},
+        "never_fired": _never_fired(lake, inputs),
+        "unspaced": metrics.get("script", {}).get("annotate.words_not_measurable", []),
         "rules": _section(inputs, ("decisions", "documents"), lambda d, t: examples(lake, d, t)),
         "duplicates": _section(inputs, ("duplicates", "documents"), lambda d, t: _largest_clusters(lake, d, t)),
         "cost": _cost(lake, snapshot.id, run_id),
@@ -129,6 +151,12 @@ def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: s
 def _section(inputs: Mapping[str, str], names: tuple[str, str], build: Callable[[str, str], Any]) -> Any:
     first, second = (inputs.get(name) for name in names)
     return build(first, second) if first and second else None
+
+
+def _never_fired(lake: Lake, inputs: Mapping[str, str]) -> list[str]:
+    """Rules of the policy that removed nothing; the account of `decide` names every rule."""
+    account = lake.manifest(inputs["decisions"]).account if "decisions" in inputs else None
+    return sorted(rule for rule, count in account.removed.items() if not count) if account else []
 
 
 def _metrics(lake: Lake, inputs: Mapping[str, str]) -> dict[str, dict[str, Any]]:
@@ -179,9 +207,11 @@ def _largest_clusters(lake: Lake, duplicates: str, documents: str) -> list[dict[
 
 
 def _cost(lake: Lake, snapshot: str, run_id: str) -> list[dict[str, Any]]:
-    """The newest attempt per stage of this run, else of the snapshot."""
+    """The newest attempt per stage of this run; a person's report without attempts has those of the snapshot."""
     attempts = ledger.ended(lake, snapshot)
-    mine = [a for a in attempts if a["run_id"] == run_id] or attempts
+    mine = [a for a in attempts if a["run_id"] == run_id]
+    if not mine and run_id == MANUAL:
+        mine = attempts
     newest = {a["stage"]: a for a in mine}
     return [newest[stage] for stage in STAGES if stage in newest]
 

@@ -41,7 +41,8 @@ seen {run["tokens"]:,} tokens and follows no instructions.
 
 ## Evaluation
 
-Bits per byte on held-out documents (lower is better). No near-duplicate of a held-out document was trained on.
+Bits per byte on held-out documents (lower is better). Documents that matching tied to a
+held-out document were not trained on.
 
 | | bits per byte |
 |---|---|

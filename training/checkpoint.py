@@ -43,7 +43,7 @@ class Checkpoints:
         dist.barrier()
         if dist.get_rank() == 0:
             self._complete(tag, step)
-            self._prune()
+            self._prune(tag)
         dist.barrier()
 
     def resume(self, engine: Any) -> int:
@@ -99,9 +99,12 @@ class Checkpoints:
             os.fsync(file.fileno())
         temporary.replace(folder / COMPLETE)
 
-    def _prune(self) -> None:
-        sealed = sorted(p.parent for p in self.folder.glob(f"step-*/{COMPLETE}"))
-        for folder in sealed[: -self.keep]:
-            # Unsealed first: a kill in the middle leaves an incomplete checkpoint, not a damaged one.
-            (folder / COMPLETE).unlink()
-            shutil.rmtree(folder)
+    def _prune(self, tag: str) -> None:
+        """Keep the newest checkpoints up to `tag`, which was just completed; later ones were passed over as damaged."""
+        folders = sorted(p for p in self.folder.glob("step-*") if p.is_dir() and p.name <= tag)
+        kept = [folder for folder in folders if (folder / COMPLETE).is_file()][-self.keep :]
+        for folder in folders:
+            if folder not in kept:
+                # Unsealed first: a kill in the middle leaves an incomplete checkpoint, not a damaged one.
+                (folder / COMPLETE).unlink(missing_ok=True)
+                shutil.rmtree(folder)

@@ -101,10 +101,14 @@ class PretrainConfig(Settings):
         """Micro-batches per rank and step."""
         return self.global_batch // (self.parallel.ranks * self.parallel.micro_batch)
 
-    def run_id(self, tokens: str, tokenizer: str) -> str:
-        """The same request on the same tokens is the same run."""
-        chosen = {**self.model_dump(mode="json"), "sizes": None, "model": self.model.model_dump()}
-        return f"{self.size}-z{self.parallel.zero_stage}-{sha256_json([chosen, tokens, tokenizer])[:12]}"
+    def identity(self) -> dict[str, Any]:
+        """What of the config makes a run: all but the sizes that were not chosen."""
+        return {**self.model_dump(mode="json"), "sizes": None, "model": self.model.model_dump(mode="json")}
+
+    def run_id(self, mix: str, tokens: str, tokenizer: str) -> str:
+        """The same request on the same tokens is the same run; another mix is another request, whose model is its."""
+        request = [self.identity(), mix, tokens, tokenizer]
+        return f"{self.size}-z{self.parallel.zero_stage}-{sha256_json(request)[:12]}"
 
     def deepspeed(self) -> dict[str, Any]:
         """DeepSpeed 0.19.8's config. torch's own Adam, so that nothing is compiled at first use."""

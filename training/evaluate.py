@@ -93,8 +93,16 @@ def run_record(
         "held_out_bytes": dict(sorted(scores["model"].bytes.items())),
         "energy": {"joules": round(sum(a["energy"]["joules"] for a in attempts), 1),
                    "method": ", ".join(sorted({a["energy"]["method"] for a in attempts})) or "not recorded"},
-        "digests": inputs, "config": request["config"], "torch": torch.__version__,
+        "digests": {**corpus_digests(lake, inputs["tokens"]), **inputs},
+        "config": request["config"], "torch": torch.__version__,
     }  # fmt: skip
+
+
+def corpus_digests(lake: Lake, tokens: str) -> dict[str, str]:
+    """`corpus.<snapshot>` -> digest of what a token dataset was made from, where its newest provenance says so."""
+    records = [json.loads(lake.storage.get(key) or b"{}") for key in lake.storage.list(f"provenance/{tokens}")]
+    newest: dict[str, Any] = max(records, key=lambda record: str(record.get("time", "")), default={})
+    return {name: digest for name, digest in newest.get("inputs", {}).items() if name.startswith("corpus.")}
 
 
 if __name__ == "__main__":

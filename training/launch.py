@@ -46,7 +46,7 @@ class TrainingFailed(Exception):
 def main(argv: list[str] | None = None) -> None:
     """Run the stage as a process."""
     parser = stage_parser("Pretrain a model on an approved token dataset.", "--run")
-    parser.add_argument("--mix", help="name of the mix, for the record (default: the profile's)")
+    parser.add_argument("--mix", help="name of the mix that the model is for (default: the profile's)")
     parser.add_argument("--model-size", dest="size", help="one of the sizes in the profile's pretrain file")
     parser.add_argument("--zero-stage", type=int, choices=range(4), help="ZeRO stage")
     parser.add_argument("--steps", type=int, help="optimizer steps")
@@ -64,11 +64,12 @@ def main(argv: list[str] | None = None) -> None:
     judged = verdicts.require_approved(lake, inputs["tokens"]).digests["tokenizer"]
     if judged != inputs["tokenizer"]:
         raise UserError(f"these tokens were approved with tokenizer {judged[:12]}; give --input tokenizer={judged}")
-    run_id = config.run_id(**inputs)
+    name = args.mix or mix.name
+    run_id = config.run_id(name, **inputs)
     with alone(profile.work_dir / "runs" / run_id) as folder:
         weights = ledger.newest_output(lake, run_id, "weights")
         if weights is None:
-            weights = pretrain(lake, profile, config, folder, inputs, args.mix or mix.name, args.run_id)
+            weights = pretrain(lake, profile, config, folder, inputs, name, args.run_id)
         else:
             say(f"training run {run_id} is finished already; nothing to do")
     write_result(args.result, {"weights": weights}, {"training_run": run_id})

@@ -72,7 +72,7 @@ def train(folder: Path) -> None:
     parameters = model.parameter_count  # here, for ZeRO 3 takes them away
     engine, *_ = deepspeed.initialize(model=model, model_parameters=groups(model, config), config=config.deepspeed())
     digests = {"tokens": request["tokens"], "tokenizer": request["tokenizer"]}
-    identity = {"config": config.model_dump(mode="json"), "digests": digests}
+    identity = {"config": config.identity(), "digests": digests}
     checkpoints = Checkpoints(Path(request["checkpoints"]), identity, config.checkpoint.keep)
     done = checkpoints.resume(engine)
     meters = None

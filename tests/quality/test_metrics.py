@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +42,14 @@ def rewrite(dataset: str, **changes: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def never_fires(mill: Any, rule: str) -> None:
+    """Publish the decisions with one more rule in the account of each file, with nothing removed."""
+    files = mill.lake.manifest(mill.digests["decisions"]).files
+    accounts = [replace(f.account, removed={**f.account.removed, rule: 0}) for f in files]
+    tables = [(mill.lake.read_file(f), account) for f, account in zip(files, accounts, strict=True)]
+    mill.publish("decisions", dict(zip((f.unit for f in files), tables, strict=True)))
+
+
 def test_a_sound_snapshot_closes_and_is_counted(mills: Mills) -> None:
     totals = mills().measure()
     assert changed(totals) == set()
@@ -67,6 +76,23 @@ def test_figures_per_key_add_up_to_their_totals(mills: Mills) -> None:
     assert figures("extract.rejects", "rule") == {"corrupt": 1, "not_html": 1, "status_not_200": 1}
     assert sum(figures("annotate.chars", "bin").values()) == 5
     assert sum(figures("curate.chars", "bin").values()) == 2
+
+
+def test_a_rule_that_never_fired_is_in_the_table_with_zero(mills: Mills) -> None:
+    mill = mills()
+    never_fires(mill, "no_such_text")
+    rows = snapshot_metrics(mill.lake, mill.snapshot, mill.digests).to_pylist()
+    assert [r["value"] for r in rows if (r["metric"], r["key"]) == ("removed", "no_such_text")] == [0]
+
+
+def test_documents_to_which_word_rules_do_not_apply_are_counted_by_script(mills: Mills) -> None:
+    mill = mills()
+    assert mill.measure()["annotate.words_not_measurable"] == 0
+    mill.edit("heuristics", rewrite("heuristics", doc_id=C, to={"script": "Han", "words_measurable": False}))
+    assert mill.measure()["annotate.words_not_measurable"] == 1
+    rows = mill.lake.read(mill.digests["metrics"]).to_pylist()
+    found = [(r["key"], r["value"]) for r in rows if r["metric"] == "words_not_measurable" and r["scope"] == "script"]
+    assert found == [("Han", 1)]
 
 
 @pytest.mark.parametrize("dataset", ["heuristics", "language", "minhash"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -167,6 +169,36 @@ def test_without_inputs_the_newest_datasets_of_the_ledger_are_reported(mill: Any
     assert "extract" in page
 
 
+def test_a_scheduled_run_that_failed_at_once_does_not_show_the_datasets_of_the_run_before(mill: Any) -> None:
+    inputs = [f"--input={name}={digest}" for name, digest in mill.digests.items()]
+    gate.main([f"--profile={mill.profile.source}", "--snapshot=tiny", "--kind=snapshot", "--run-id=before", *inputs])
+    with ledger.attempt(mill.lake, stage="measure", scope="tiny", config={}, inputs={}, run_id="before") as attempt:
+        attempt.outputs.update(mill.digests)
+    assert '<span class="badge pass">pass</span>' in run_report(mill)
+    report.main([f"--profile={mill.profile.source}", "--snapshot=tiny", "--run-id=failed"])
+    page = (mill.profile.work_dir / "reports" / "tiny.html").read_text(encoding="utf-8")
+    assert "not judged" in page
+    assert f"this report lacks: {', '.join(DATASETS)}" in page
+    assert "No attempt of this run is in the ledger." in page
+    assert not [name for name, digest in mill.digests.items() if digest in page]
+
+
+def test_rules_that_never_fired_and_word_rules_that_were_not_applied_are_named(mill: Any) -> None:
+    words = Markup(page_of(mill)).words
+    assert "Never fired" not in words
+    assert "Word rules" not in words
+    entry, other = mill.lake.manifest(mill.digests["decisions"]).files
+    account = replace(entry.account, removed={**entry.account.removed, "b_rule": 0, "a_rule": 0, "too_short": 0})
+    tables = {f.unit: (mill.lake.read_file(f), f.account) for f in (entry, other)}
+    mill.publish("decisions", {**tables, entry.unit: (tables[entry.unit][0], account)})
+    mill.edit("heuristics", lambda row: row.update(script="Thai", words_measurable=row["doc_id"] > 100))
+    words = " ".join(Markup(page_of(mill)).words.split())
+    assert "Never fired: a_rule, b_rule" in words
+    assert "Never fired: a_rule, b_rule, " not in words
+    assert words.count("a_rule") == 1, "neither in the waterfall nor among the examples"
+    assert "Word rules were not applied to 2 documents in scripts without spaces: Thai 2." in words
+
+
 def test_runs_of_one_snapshot_keep_their_reports_apart_and_a_repeated_run_replaces_its_own(mill: Any) -> None:
     lake = mill.lake
     runs = ["scheduled__2024-03-04T00:00:00+00:00", "a b", "a_b", "a/b", "..", "x" * 250, "y" * 250, "é" * 250]
@@ -181,6 +213,22 @@ def test_runs_of_one_snapshot_keep_their_reports_apart_and_a_repeated_run_replac
 
 def test_the_copy_for_people_is_the_published_page(mill: Any) -> None:
     page = run_report(mill)
+    assert (mill.profile.work_dir / "reports" / "tiny.html").read_text(encoding="utf-8") == page
+
+
+def test_a_report_that_ends_while_it_is_copied_leaves_the_copy_before(
+    mill: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = run_report(mill)
+
+    def half(source: Path, target: Path) -> None:
+        target.write_text("<!doctype", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report.shutil, "copyfile", half)
+    monkeypatch.setattr(report, "publish", lambda *_: report.pointers(mill.lake)[0]["report"])
+    with pytest.raises(KeyboardInterrupt):
+        report.main([f"--profile={mill.profile.source}", "--snapshot=tiny"])
     assert (mill.profile.work_dir / "reports" / "tiny.html").read_text(encoding="utf-8") == page
 
 

@@ -34,6 +34,12 @@ def test_the_card_names_data_config_figures_and_skipped_steps() -> None:
     assert "| de | 4,000 | 3.250 | 3.250 | 3.250 |" in card
 
 
+def test_the_card_claims_of_the_held_out_documents_only_what_matching_found() -> None:
+    said = " ".join(render(record()).split())
+    assert "Documents that matching tied to a held-out document were not trained on." in said
+    assert "No near-duplicate" not in said
+
+
 @pytest.mark.parametrize(
     ("method", "said"),
     [

@@ -73,6 +73,23 @@ def test_a_checkpoint_whose_writer_was_killed_is_never_loaded(tmp_path: Path) ->
     assert checkpoints.resume(Engine()) == 4
 
 
+def test_a_checkpoint_that_was_never_sealed_goes_once_a_later_one_is(tmp_path: Path) -> None:
+    checkpoints, dying = saved(tmp_path, 2), Engine()
+    dying.dies = True
+    for step in (4, 9):
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(dying, step)
+    checkpoints.save(Engine(), 6)
+    assert tags(tmp_path) == ["step-00000002", "step-00000006", "step-00000009"]
+
+
+def test_what_was_just_saved_is_kept_before_a_damaged_later_one(tmp_path: Path) -> None:
+    checkpoints = saved(tmp_path, 2, 9)
+    (tmp_path / "step-00000009" / "model.pt").write_bytes(b"rot")
+    saved(tmp_path, 4, keep=1)
+    assert checkpoints.resume(Engine()) == 4
+
+
 def test_only_unfinished_checkpoints_are_as_good_as_none(tmp_path: Path) -> None:
     checkpoints = saved(tmp_path, 4)
     (tmp_path / "step-00000004" / COMPLETE).unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -66,17 +67,23 @@ def test_the_rate_warms_up_linearly_and_falls_along_a_cosine_to_its_final_share(
 
 
 def test_the_run_id_is_a_function_of_the_request_and_of_nothing_else() -> None:
-    run = config().run_id("tokens", "tokenizer")
-    unused = {"sizes": {"nano": NANO, "big": {**NANO, "layers": 9}}}
-    assert config(**unused).run_id("tokens", "tokenizer") == run
+    run = config().run_id("mix", "tokens", "tokenizer")
     others = [
-        config(seed=1).run_id("tokens", "tokenizer"),
-        config(sizes={"nano": {**NANO, "layers": 2}}).run_id("tokens", "tokenizer"),
-        config(parallel={"zero_stage": 3}).run_id("tokens", "tokenizer"),
-        config().run_id("other", "tokenizer"),
-        config().run_id("tokens", "other"),
+        config(seed=1).run_id("mix", "tokens", "tokenizer"),
+        config(sizes={"nano": {**NANO, "layers": 2}}).run_id("mix", "tokens", "tokenizer"),
+        config(parallel={"zero_stage": 3}).run_id("mix", "tokens", "tokenizer"),
+        config().run_id("selection", "tokens", "tokenizer"),
+        config().run_id("mix", "other", "tokenizer"),
+        config().run_id("mix", "tokens", "other"),
     ]
-    assert len({run, *others}) == 6
+    assert config().run_id("mix", "tokens", "tokenizer") == run
+    assert len({run, *others}) == 7
+
+
+def test_a_size_that_was_not_chosen_makes_no_other_run_and_no_other_checkpoint() -> None:
+    more = config(sizes={"nano": NANO, "big": {**NANO, "layers": 9}})
+    assert more.run_id("mix", "tokens", "tokenizer") == config().run_id("mix", "tokens", "tokenizer")
+    assert more.identity() == config().identity() == json.loads(json.dumps(config().identity()))
 
 
 @pytest.mark.parametrize("path", sorted(PRETRAIN.glob("*.yaml")), ids=lambda path: path.stem)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gristmill import ledger
+from gristmill.lake import Lake
 from gristmill.promote import run_record
+from gristmill.storage import PosixStorage
 from training import evaluate
 
 pytestmark = pytest.mark.train
@@ -45,6 +48,16 @@ def test_the_record_says_what_was_trained_on_what_for_how_much(trained: Trained,
     assert run["loss_last"] == pytest.approx(sum(mine.losses[-10:]) / 10, abs=1e-6)
     assert run["energy"]["joules"] > 0
     assert run["energy"]["method"].startswith(("measured", "estimated"))
+
+
+def test_the_corpora_of_the_tokens_are_those_of_their_newest_provenance(tmp_path: Path) -> None:
+    lake = Lake(PosixStorage(tmp_path))
+    tokens = lake.publish("tokens", [], {}).digest
+    assert evaluate.corpus_digests(lake, tokens) == {}
+    for hour in (11, 12, 10):
+        inputs = {"mix": "m" * 64, "corpus.one": f"{hour}" * 32}
+        lake.publish("tokens", [], {"time": f"2024-03-04T{hour}:00:00+00:00", "inputs": inputs})
+    assert evaluate.corpus_digests(lake, tokens) == {"corpus.one": "12" * 32}
 
 
 def test_the_model_dataset_is_self_contained(trained: Trained, model: str) -> None:

@@ -79,6 +79,23 @@ def test_a_second_launcher_of_a_run_waits_for_the_first(tmp_path: Path, monkeypa
     assert order == ["first", "second"]
 
 
+def test_the_same_tokens_for_another_mix_are_another_run(
+    benches: Benches, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, trained = benches(tmp_path), []
+
+    def pretrain(lake: Any, profile: Any, config: Any, folder: Path, inputs: Any, mix: str, started_by: str) -> str:
+        with ledger.attempt(lake, stage="train", scope=folder.name, config={}, inputs=inputs) as attempt:
+            attempt.outputs["weights"] = bench.tokens
+        trained.append(mix)
+        return str(bench.tokens)
+
+    monkeypatch.setattr(launch, "pretrain", pretrain)
+    for options in ("--mix=selection", "--mix=selection"), ("--mix=bench",), ():
+        launch.main(arguments(bench, *options))
+    assert trained == ["selection", "bench"]
+
+
 @pytest.mark.train
 def test_a_finished_request_is_not_trained_again(trained: Trained) -> None:
     run = trained(1)
