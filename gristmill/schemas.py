@@ -15,6 +15,9 @@ HASHES = BANDS * ROWS_PER_BAND
 OFFSET_BITS = 40
 """doc_id = file_index << 40 | record offset (23 + 40 bits)."""
 
+END_OF_TEXT = 0
+"""Token that ends a document in every token stream."""
+
 RATIOS = [
     "mean_word_length", "symbol_ratio", "end_punctuation_ratio", "bullet_ratio", "ellipsis_ratio",
     "short_line_ratio", "stop_word_ratio", "duplicate_line_ratio", "duplicate_line_char_ratio",

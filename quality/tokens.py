@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill.lake import Lake
+from gristmill.schemas import END_OF_TEXT
 from quality.metrics import Metrics
 
 SPLITS = ("train", "validation")
-END_OF_TEXT = 0
 
 
 def token_metrics(lake: Lake, tokens: str, tokenizer: str) -> pa.Table:

@@ -12,9 +12,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from gristmill.lake import Lake
+from gristmill.schemas import END_OF_TEXT
 from training.model import Transformer
-
-END_OF_TEXT = 0
 
 
 @dataclass(frozen=True)
