@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 from gristmill.lake import Account, FileEntry, Lake, sha256_json
 from gristmill.ledger import Attempt
 from gristmill.process import run_main
-from gristmill.schemas import SCHEMAS
+from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs.policy import Policy, first_rule, load_policy
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.survivors import Removal, removals
 
-NAME, VERSION = "decide", 1
+NAME, VERSION = "decide", 2
+DUPLICATES = ("exact_duplicate", "near_duplicate")
 INPUTS = ("heuristics", "language", "duplicates")
 SMALL_ROWS = 5_000_000
 """Below this many documents one process decides sooner than Spark starts."""
@@ -71,7 +72,7 @@ def _survivor_keys(lake: Lake, files: Signals, policy: Policy, members: pa.Array
 def _unit(signals: Signals, removed: Mapping[int, Removal], clusters: pa.Table) -> Unit:
     """A file's unit: what its decisions depend on beyond its signals is in the recipe as one digest."""
     index = int(signals["heuristics"].unit)
-    own = clusters.filter(pc.equal(pc.shift_right(clusters.column("doc_id"), 40), index))
+    own = clusters.filter(pc.equal(pc.shift_right(clusters.column("doc_id"), OFFSET_BITS), index))
     mine = {d: removed[d] for d in own.column("doc_id").to_pylist() if d in removed}
     digest = sha256_json([[d, r.duplicate_of, r.jaccard, r.exact] for d, r in mine.items()] + own.to_pylist())
     inputs = {name: entry.sha256 for name, entry in signals.items()}
@@ -98,7 +99,7 @@ def compute(lake: Lake, unit: Unit, policy: Policy) -> UnitOutput:
     for row, doc_id in enumerate(signals.column("doc_id").to_pylist()):
         removal: Removal | None = unit.payload["removed"].get(doc_id)
         if removal is not None:
-            reason[row] = "exact_duplicate" if removal.exact else "near_duplicate"
+            reason[row] = DUPLICATES[0] if removal.exact else DUPLICATES[1]
             duplicate_of[row], value[row] = removal.duplicate_of, round(removal.jaccard, 6)
             threshold[row] = 1.0 if removal.exact else policy.duplicates.min_jaccard
     kept = np.array([r is None for r in reason], bool)
@@ -107,10 +108,11 @@ def compute(lake: Lake, unit: Unit, policy: Policy) -> UnitOutput:
         signals.column("doc_id"), pa.array(kept), pa.array(reason, pa.string()), pa.array(value, mask=kept),
         pa.array(threshold, mask=kept), pa.array(duplicate_of, pa.int64()), cluster_id, cluster_size,
     ]  # fmt: skip
-    counts: dict[str, int] = {}
+    # A rule that never fires is in the account too, with 0.
+    counts = dict.fromkeys([*names, *DUPLICATES], 0)
     for name in reason:
         if name is not None:
-            counts[name] = counts.get(name, 0) + 1
+            counts[name] += 1
     table = pa.table(columns, names=SCHEMAS["decisions"].names)
     return UnitOutput({"decisions": table}, {"decisions": Account(len(reason), int(kept.sum()), counts)})
 

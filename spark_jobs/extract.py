@@ -5,21 +5,22 @@ Every response, conversion and resource record becomes one document or one rejec
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from gristmill.catalogue import Catalogue, InputFile, Snapshot
+from gristmill.catalogue import Catalogue, CatalogueError, InputFile, Snapshot
 from gristmill.lake import Account, Lake
 from gristmill.ledger import Attempt
 from gristmill.process import run_main
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs.stage import StageContext, stage_main
-from spark_jobs.web.documents import ExtractConfig, extract_file
+from spark_jobs.web.documents import ExtractConfig, Extraction, extract_file
 
 NAME, VERSION = "extract", 1
 
 
 def run(context: StageContext) -> Attempt:
-    """The whole stage. Raises CatalogueError for an unknown snapshot or a file that changed."""
+    """The whole stage. Raises CatalogueError for an unknown snapshot or a file that is lost or changed."""
     snapshot = Catalogue(context.lake).get(context.scope)
     config = context.profile.stage(NAME, ExtractConfig)
     stage = Stage(NAME, VERSION, ("documents", "rejects"), config, compute)
@@ -31,8 +32,16 @@ def run(context: StageContext) -> Attempt:
 
 
 def units(lake: Lake, snapshot: Snapshot) -> list[Unit]:
-    """One per input file; its digest is in the recipe once it is pinned."""
+    """One per input file; its digest is in the recipe once it is pinned.
+
+    Raises CatalogueError for a file that is lost or has another size, also where its unit is done already.
+    """
     catalogue = Catalogue(lake)
+    for file in snapshot.files:
+        try:
+            _check_size(file, Path(file.path).stat().st_size)
+        except OSError as error:
+            raise _unreadable(file, error) from None
     return [
         Unit(
             f"{file.file_index:06d}",
@@ -47,12 +56,33 @@ def units(lake: Lake, snapshot: Snapshot) -> list[Unit]:
 def compute(lake: Lake, unit: Unit, config: ExtractConfig) -> UnitOutput:
     """Read one crawl file; pin its digest at first read, check it ever after."""
     file: InputFile = unit.payload["file"]
-    extraction = extract_file(file.path, file.file_index, config)
+    extraction = _extract(file, config)
+    _check_size(file, extraction.bytes)
     Catalogue(lake).pin(unit.payload["snapshot"], file, extraction.sha256)
     return UnitOutput(
         {"documents": extraction.documents, "rejects": extraction.rejects},
         {"documents": extraction.account},
         {"file": extraction.sha256},
+    )
+
+
+def _extract(file: InputFile, config: ExtractConfig) -> Extraction:
+    try:
+        return extract_file(file.path, file.file_index, config)
+    except OSError as error:
+        raise _unreadable(file, error) from None
+
+
+def _check_size(file: InputFile, size: int) -> None:
+    if size != file.bytes:
+        raise CatalogueError(
+            f"{file.path} has {size} bytes, the listing says {file.bytes}; restore it or fetch it again"
+        )
+
+
+def _unreadable(file: InputFile, error: OSError) -> CatalogueError:
+    return CatalogueError(
+        f"{file.path} cannot be read ({error.strerror or error}); mount its disk, restore it or fetch it again"
     )
 
 

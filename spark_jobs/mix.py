@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +27,7 @@ from gristmill.settings import parse
 from gristmill.units import Stage, Unit, UnitOutput, in_process, run_stage
 from spark_jobs.match import run_match
 from spark_jobs.session import spark_tasks
-from spark_jobs.stage import StageContext
+from spark_jobs.stage import StageContext, corpus_inputs
 
 NAME, VERSION = "mix", 1
 NEAR_HELD_OUT = "near_held_out"
@@ -36,7 +37,8 @@ def run(context: StageContext, mix: Mix) -> Attempt:
     """Match every snapshot against the others of the mix, then split. Raises MixIncomplete."""
     lake = context.lake
     releases = sorted(mix_releases(lake, mix), key=lambda r: r.partition_date)
-    with context.attempt(NAME, mix) as attempt:
+    corpora = corpus_inputs({r.snapshot: r.datasets["corpus"] for r in releases})
+    with replace(context, inputs={**context.inputs, **corpora}).attempt(NAME, mix) as attempt:
         matches = {}
         for release in releases:
             others = [r for r in releases if r is not release]
@@ -45,14 +47,13 @@ def run(context: StageContext, mix: Mix) -> Attempt:
         def compute(lake: Lake, unit: Unit, mix: Mix) -> UnitOutput:
             return split(lake, releases, matches, mix)
 
-        inputs = {f"corpus/{r.snapshot}": r.datasets["corpus"] for r in releases}
-        inputs |= {f"matches/{snapshot}": digest for snapshot, digest in matches.items()}
+        matched = {f"matches.{snapshot}": digest for snapshot, digest in matches.items()}
         stage = Stage(NAME, VERSION, ("mix",), mix, compute)
         expected = sum(lake.manifest(r.datasets["corpus"]).rows for r in releases)
-        unit = Unit("mix", inputs)
+        unit = Unit("mix", {**corpora, **matched})
         manifest = run_stage(lake, stage, [unit], in_process, attempt, expected_in=expected)["mix"]
         attempt.outputs.pop("matches", None)
-        attempt.outputs.update({f"matches.{snapshot}": digest for snapshot, digest in matches.items()})
+        attempt.outputs.update(matched)
         attempt.summary.update(_summary(lake, manifest.digest))
     return attempt
 

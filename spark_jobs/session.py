@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +13,7 @@ from typing import TypeVar
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from gristmill.errors import UserError
 from gristmill.profile import Profile
 from spark_jobs.java import require_java
 
@@ -48,19 +49,40 @@ class SparkTasks:
     context: SparkContext
 
     def __call__(self, function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+        """Results in the order of the items; raises the first UserError that a task raised."""
         if not items:
             return []
-        return self.context.parallelize(items, len(items)).map(_settled(function)).collect()
+        return unwrapped(self.context.parallelize(items, len(items)).map(_settled(function)).collect())
 
 
-def _settled(function: Callable[[T], R]) -> Callable[[T], R]:
+@dataclass(frozen=True)
+class Refusal:
+    """A task's UserError as a result: raised inside the task, Spark would retry it and bury its sentence."""
+
+    error: UserError
+
+
+def unwrapped(results: Iterable[R | Refusal]) -> list[R]:
+    """The results; raises the first UserError among them."""
+    found: list[R] = []
+    for result in results:
+        if isinstance(result, Refusal):
+            raise result.error
+        found.append(result)
+    return found
+
+
+def _settled(function: Callable[[T], R]) -> Callable[[T], R | Refusal]:
     """Freeze the worker's imported objects once: PySpark collects garbage after each task, and a collection
     over a loaded numba dominates small tasks."""
 
-    def call(item: T) -> R:
+    def call(item: T) -> R | Refusal:
         if gc.get_freeze_count() == 0:
             gc.freeze()
-        return function(item)
+        try:
+            return function(item)
+        except UserError as error:
+            return Refusal(error)
 
     return call
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from gristmill import ledger
 from gristmill.catalogue import Catalogue
-from gristmill.lake import Lake
+from gristmill.lake import Lake, LakeError
 from gristmill.ledger import Attempt
 from gristmill.process import resolve_inputs, say, stage_parser, write_result
 from gristmill.profile import Profile, load_profile
@@ -38,6 +39,28 @@ class StageContext:
         ) as attempt:
             yield attempt
         say(f"{stage} {self.scope}: {attempt.summary}")
+
+
+_CORPUS = "corpus."
+
+
+def corpus_inputs(corpora: Mapping[str, str]) -> dict[str, str]:
+    """Input names of the corpora (snapshot -> digest) that a mix was made of."""
+    return {_CORPUS + snapshot: digest for snapshot, digest in corpora.items()}
+
+
+def mixed_corpora(lake: Lake, mix: str, scope: str) -> dict[str, str]:
+    """snapshot -> digest of the corpus that was mixed, as the mix's provenance says; raises LakeError.
+
+    Other corpora may give the same mix: the newest attempt of this scope counts, else the newest of all.
+    """
+    found = [json.loads(lake.storage.get(key) or b"{}") for key in lake.storage.list(f"provenance/{mix}")]
+    newest = max(found, key=lambda made: (made.get("scope") == scope, made.get("attempt", "")), default=None)
+    inputs: dict[str, str] = newest.get("inputs", {}) if newest else {}
+    corpora = {name.removeprefix(_CORPUS): each for name, each in inputs.items() if name.startswith(_CORPUS)}
+    if not corpora:
+        raise LakeError(f"nothing says which corpora the mix {mix[:12]} was made of; mix again")
+    return corpora
 
 
 def stage_main(

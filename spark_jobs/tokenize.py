@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from gristmill import release
+from gristmill.errors import UserError
 from gristmill.lake import Account, FileEntry, Lake, LakeError
 from gristmill.ledger import Attempt
 from gristmill.mixes import load_mix, request_id
@@ -27,8 +28,9 @@ from gristmill.process import resolve_inputs, run_main, say, stage_parser, write
 from gristmill.profile import load_profile
 from gristmill.schemas import SCHEMAS
 from gristmill.settings import Settings
-from spark_jobs.session import SparkTasks, spark_tasks
-from spark_jobs.stage import StageContext
+from gristmill.units import BalanceError
+from spark_jobs.session import Refusal, SparkTasks, spark_tasks, unwrapped
+from spark_jobs.stage import StageContext, corpus_inputs, mixed_corpora
 
 NAME, VERSION = "tokenize", 1
 END_OF_TEXT = "<|endoftext|>"
@@ -46,16 +48,18 @@ class TokenizeConfig(Settings):
 
 
 def run(context: StageContext, tasks: SparkTasks) -> Attempt:
-    """The whole stage."""
+    """The whole stage. Raises BalanceError when the tokens are not those of every document that has a split."""
     config = context.profile.stage(NAME, TokenizeConfig)
     lake = context.lake
-    sources = corpus_sources(lake, context.inputs["mix"])
-    with context.attempt(NAME, config) as attempt:
+    corpora = mixed_corpora(lake, context.inputs["mix"], context.scope)
+    sources = corpus_sources(lake, context.inputs["mix"], corpora)
+    with replace(context, inputs={**context.inputs, **corpus_inputs(corpora)}).attempt(NAME, config) as attempt:
         provenance = {**attempt.provenance(), "config": config.model_dump(mode="json"), "mix": context.inputs["mix"]}
         tokenizer = _publish_tokenizer(lake, sources, config, provenance)
         say(f"tokenize: byte-level BPE of {config.vocabulary} entries trained")
         path = str(lake.path(lake.manifest(tokenizer).files[0]))
         files = shuffle_tokens(lake, sources, path, config, tasks)
+        _check_rows(lake, context.inputs["mix"], files)
         tokens = lake.publish("tokens", files, {**provenance, "tokenizer": tokenizer})
         attempt.outputs.update({"tokenizer": tokenizer, "tokens": tokens.digest})
         attempt.summary.update({"documents": tokens.rows, "shards": len(tokens.files)})
@@ -66,22 +70,31 @@ Source = tuple[str, FileEntry, dict[int, str]]
 """(snapshot, corpus shard, doc_id -> split of its documents that are in the mix)"""
 
 
-def corpus_sources(lake: Lake, mix: str) -> list[Source]:
-    """The corpus shards of a mix. Raises LakeError when a snapshot's release is not the one that was mixed."""
+def corpus_sources(lake: Lake, mix: str, corpora: Mapping[str, str]) -> list[Source]:
+    """The shards of the corpora (snapshot -> digest) of a mix, whatever is released since.
+
+    Raises LakeError when they are not those that were mixed.
+    """
     rows = lake.read(mix)
     sources: list[Source] = []
     for snapshot in rows.column("snapshot").unique().to_pylist():
-        current = release.current(lake, snapshot)
-        if current is None:
-            raise LakeError(f"snapshot {snapshot} of the mix is no longer released; mix again")
+        if snapshot not in corpora:
+            raise LakeError(f"nothing says which corpus of snapshot {snapshot} was mixed; mix again")
         mine = rows.filter(pc.equal(rows.column("snapshot"), snapshot))
         splits = dict(zip(mine.column("doc_id").to_pylist(), mine.column("split").to_pylist(), strict=True))
-        for entry in lake.manifest(current.datasets["corpus"]).files:
+        for entry in lake.manifest(corpora[snapshot]).files:
             ids = lake.read_file(entry, ["doc_id"]).column("doc_id").to_pylist()
             if any(doc_id not in splits for doc_id in ids):
-                raise LakeError(f"snapshot {snapshot} was released again after the mix was made; mix again")
+                raise LakeError(f"the corpus of snapshot {snapshot} is not the one that was mixed; mix again")
             sources.append((snapshot, entry, {d: splits[d] for d in ids if splits[d] is not None}))
     return sources
+
+
+def _check_rows(lake: Lake, mix: str, files: Sequence[FileEntry]) -> None:
+    split = lake.read(mix, ["split"]).column("split")
+    wanted, found = len(split) - split.null_count, sum(entry.rows for entry in files)
+    if found != wanted:
+        raise BalanceError(f"tokenize: {found} documents have tokens, the mix has a split for {wanted}; mix again")
 
 
 def _publish_tokenizer(lake: Lake, sources: Sequence[Source], config: TokenizeConfig, provenance: Any) -> str:
@@ -153,16 +166,23 @@ def shuffle_tokens(
         split, draw = key
         return starts[split] + int.from_bytes(draw[:4], "big") * len(shards[split]) // 2**32
 
-    def write(index: int, rows: Iterable[tuple[tuple[str, bytes], Row]]) -> Iterator[FileEntry]:
-        table = token_table([row for _, row in rows])
-        yield lake.write_table("tokens", units[index], table, Account(table.num_rows, table.num_rows))
+    def encoded(source: Source) -> Iterator[tuple[tuple[str, bytes], Row | Refusal]]:
+        try:
+            yield from encode(lake, source, tokenizer_path, config.seed)
+        except UserError as error:
+            # Shuffled like a document, it reaches the driver without a retry.
+            yield (SPLITS[0], bytes(16)), Refusal(error)
 
-    encoded = tasks.context.parallelize(sources, max(1, len(sources))).flatMap(
-        lambda source: encode(lake, source, tokenizer_path, config.seed)
-    )
-    shuffled = encoded.repartitionAndSortWithinPartitions(len(units), partition)
-    files: list[FileEntry] = shuffled.mapPartitionsWithIndex(write).collect()
-    return files
+    def write(index: int, rows: Iterable[tuple[tuple[str, bytes], Row | Refusal]]) -> Iterator[FileEntry | Refusal]:
+        try:
+            table = token_table(unwrapped(row for _, row in rows))
+            yield lake.write_table("tokens", units[index], table, Account(table.num_rows, table.num_rows))
+        except UserError as error:
+            yield Refusal(error)
+
+    pairs = tasks.context.parallelize(sources, max(1, len(sources))).flatMap(encoded)
+    shuffled = pairs.repartitionAndSortWithinPartitions(len(units), partition)
+    return unwrapped(shuffled.mapPartitionsWithIndex(write).collect())
 
 
 def shard_units(sources: Sequence[Source], shard_bytes: int) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import mmap
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,14 +33,12 @@ class ExtractConfig(Settings):
 
 @dataclass
 class Extraction:
-    """Result of one file. `lost_bytes` are those of damaged stretches; `other_records` counts by type."""
+    """Result of one file of `bytes`."""
 
     documents: pa.Table
     rejects: pa.Table
     sha256: str
     bytes: int
-    lost_bytes: int
-    other_records: Mapping[str, int]
     account: Account
 
 
@@ -49,9 +46,8 @@ class Extraction:
 class _Rows:
     documents: list[dict[str, Any]] = field(default_factory=list)
     rejects: list[dict[str, Any]] = field(default_factory=list)
-    others: Counter[str] = field(default_factory=Counter)
+    read: int = 0
     quarantined: int = 0
-    lost_bytes: int = 0
 
 
 def extract_file(path: str, file_index: int, config: ExtractConfig) -> Extraction:
@@ -66,28 +62,25 @@ def extract_file(path: str, file_index: int, config: ExtractConfig) -> Extractio
         ):
             digest.update(view)
             for item in read_records(view, config.max_record_bytes):
+                # Counted here, not from the rows, so that the balance shows a record that became none.
+                rows.read += isinstance(item, Damage) or item.type in TYPES
                 _take(rows, item, file_index << OFFSET_BITS)
     removed = Counter(row["reason"] for row in rows.rejects)
     # Damage and oversized records are quarantined, not judged.
     for reason in (DAMAGE_REASON, "too_large"):
         removed.pop(reason, None)
-    account = Account(
-        len(rows.documents) + len(rows.rejects), len(rows.documents), dict(sorted(removed.items())), rows.quarantined
-    )
+    account = Account(rows.read, len(rows.documents), dict(sorted(removed.items())), rows.quarantined)
     return Extraction(
-        _table("documents", rows.documents), _table("rejects", rows.rejects), digest.hexdigest(), size,
-        rows.lost_bytes, dict(rows.others), account,
-    )  # fmt: skip
+        _table("documents", rows.documents), _table("rejects", rows.rejects), digest.hexdigest(), size, account
+    )
 
 
 def _take(rows: _Rows, item: Record | Damage, base: int) -> None:
     if isinstance(item, Damage):
         rows.quarantined += 1
-        rows.lost_bytes += item.bytes
         rows.rejects.append(_reject(base | item.offset, None, item.reason, None, None, DAMAGE_REASON, item.bytes))
         return
     if item.type not in TYPES:
-        rows.others[item.type] += 1
         return
     document, reason = _document(item, base)
     if document is not None:

@@ -17,7 +17,7 @@ from spark_jobs.web.http import BodyError, decode_body
 from spark_jobs.web.members import Damage, Member, read_members
 
 TYPES = frozenset({"response", "conversion", "resource"})
-"""The record types that must become a document or a reject; others are only counted."""
+"""The record types that must become a document or a reject; others are passed over."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gristmill.lake import LakeError
 from gristmill.mixes import Mix, MixIncomplete, request_id
+from gristmill.reachable import read_json
 from gristmill.settings import SettingsError
 from gristmill.units import in_process
 from spark_jobs import mix as mix_stage
 from spark_jobs.mix import NEAR_HELD_OUT, hold_out, selection
-from spark_jobs.stage import StageContext
+from spark_jobs.stage import StageContext, mixed_corpora
 from spark_jobs.text.similarity import exact_jaccard
 
 MIX = Mix(name="test", snapshots=["a"], validation_share=0.3)
@@ -82,6 +84,25 @@ def test_the_balance_of_a_mix_closes(mill: Any) -> None:
     splits = Counter(r["split"] for r in rows)
     assert (account.records_in, account.residual) == (len(rows), 0)
     assert account.removed == {NEAR_HELD_OUT: splits[None]}
+
+
+def test_a_mix_says_which_corpora_it_was_made_of(mill: Any) -> None:
+    digest, _ = mixed(mill)
+    corpora = {snapshot: mill.digests[snapshot]["corpus"] for snapshot in ("A", "B")}
+    assert mixed_corpora(mill.lake, digest, "any") == corpora
+    records = [read_json(mill.lake, key) for key in mill.lake.storage.list(f"provenance/{digest}")]
+    assert all(record["inputs"] == {f"corpus.{s}": d for s, d in corpora.items()} for record in records)
+
+
+def test_of_a_mix_that_other_corpora_give_too_the_newest_attempt_of_the_scope_counts(places: Any) -> None:
+    lake = places.mill("twice", {}).lake
+    with pytest.raises(LakeError, match="nothing says which corpora the mix nothing was made of; mix again"):
+        mixed_corpora(lake, "nothing", "mine")
+    made = (("1", "mine", "a"), ("2", "mine", "b"), ("3", "other", "c"))
+    for attempt, scope, corpus in made:
+        digest = lake.publish("mix", [], {"attempt": attempt, "scope": scope, "inputs": {"corpus.A": corpus}}).digest
+    assert mixed_corpora(lake, digest, "mine") == {"A": "b"}
+    assert mixed_corpora(lake, digest, "elsewhere") == {"A": "c"}
 
 
 def test_the_order_of_snapshots_in_a_mix_or_of_their_release_does_not_matter(mill: Any, backwards: Any) -> None:

@@ -16,6 +16,7 @@ import pytest
 from gristmill import ledger, units
 from gristmill.lake import Account, FileEntry, Lake
 from gristmill.mixes import load_mix, request_id
+from spark_jobs import extract
 from spark_jobs import mix as mix_stage
 from spark_jobs import tokenize as tokenize_stage
 from spark_jobs.session import spark_tasks
@@ -127,6 +128,24 @@ def test_a_stage_runs_as_a_process_and_hands_its_digests_over(
     assert f"output documents: {outputs['documents']}" in done.stdout
     assert ledger.newest_output(mine.lake, "A", "documents") == outputs["documents"]
     assert list((mine.profile.work_dir / "spark" / "events").iterdir()), "the event log is kept for the history server"
+
+
+def test_a_file_that_changed_is_one_sentence_although_a_task_found_it(
+    places: Any, tiny_crawl: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.warc.gz"
+    data = bytearray(tiny_crawl.files["A"][0].read_bytes())
+    path.write_bytes(data)
+    places.mill("by hand", {"A": [path]}).run("A", stages=[extract])
+    data[4] ^= 1  # the time in the header of the first gzip member
+    path.write_bytes(data)
+    profile = places.profile("by hand", stages={"extract": {"max_record_bytes": 1 << 20}})
+    wrong = run_stage("--snapshot", "A", "--profile", str(profile.source), folder=tmp_path)
+    assert wrong.returncode == 2, wrong.stderr
+    (said,) = [line for line in wrong.stderr.splitlines() if line.startswith("error: ")]
+    assert f"{path} changed since it was first read" in said
+    for noise in ("Traceback", "Py4J", "java."):
+        assert noise not in wrong.stderr
 
 
 def test_help_teaches_and_an_unknown_snapshot_is_a_sentence(places: Any, tiny_crawl: Any, tmp_path: Path) -> None:

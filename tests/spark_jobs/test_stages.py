@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from gristmill import ledger, units
-from gristmill.catalogue import Catalogue
+from gristmill.catalogue import Catalogue, CatalogueError
 from gristmill.lake import Lake
 from gristmill.profile import PROJECT
 from gristmill.schemas import BANDS, OFFSET_BITS, SIGNAL_FAMILIES
@@ -24,6 +24,7 @@ from quality.metrics import snapshot_metrics
 from quality.removals import wrong_removals
 from spark_jobs import annotate, curate, decide, deduplicate, extract
 from spark_jobs.text.similarity import exact_jaccard
+from spark_jobs.web.documents import ExtractConfig
 
 MEASURING = (extract, annotate)
 T = TypeVar("T")
@@ -56,7 +57,11 @@ def test_every_stage_accounts_for_every_record(mill: Any, tiny_crawl: Any) -> No
         found = account(mill, "A", dataset)
         assert (found.records_in, found.residual) == (len(given), 0), dataset
     removed = Counter(r["reason"] for r in decisions if not r["kept"])
-    assert account(mill, "A", "decisions").removed == removed
+    accounted = account(mill, "A", "decisions").removed
+    assert Counter(accounted) == removed
+    rules = [rule["name"] for rule in policy()["rules"]]
+    assert set(accounted) == {*rules, "exact_duplicate", "near_duplicate"}, "also rules that never fired"
+    assert 0 in accounted.values()
     assert removed["too_short"] == kinds["short"]
 
 
@@ -236,7 +241,8 @@ def test_a_truncated_file_exceeds_the_tolerance_for_lost_bytes(
 def test_a_crawl_without_a_document_passes_through_all_stages(places: Any, warc: Any, tmp_path: Path) -> None:
     paths = [tmp_path / f"{i}.warc.gz" for i in range(3)]
     gone = gzip.compress(warc.response(b"Not here.", status="404 Not Found"))
-    for path, data in zip(paths, (gone, b"", gone), strict=True):
+    info = gzip.compress(warc.record(b"", kind="warcinfo", url=None))
+    for path, data in zip(paths, (gone, info, gone), strict=True):
         path.write_bytes(data)
     mill = places.mill("empty", {"A": paths})
     attempts = mill.run("A")
@@ -250,10 +256,48 @@ def test_a_file_that_changed_since_it_was_read_is_refused(places: Any, tiny_craw
     shutil.copy(tiny_crawl.files["A"][0], path)
     mill = places.mill("mill", {"A": [path]})
     mill.run("A", stages=[extract])
-    shutil.copy(tiny_crawl.files["A"][1], path)
+    data = bytearray(path.read_bytes())
+    data[4] ^= 1  # the time in the header of the first gzip member
+    path.write_bytes(data)
     profile = places.profile("mill", stages={"extract": {"max_record_bytes": 1 << 20}})
-    with pytest.raises(Exception, match="changed since it was first read"):
+    with pytest.raises(CatalogueError, match="changed since it was first read"):
         type(mill)(profile, mill.lake).run("A", stages=[extract])
+
+
+def test_a_file_that_is_lost_or_has_another_size_is_refused_even_where_its_unit_is_done(
+    places: Any, tiny_crawl: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "copy.warc.gz"
+    shutil.copy(tiny_crawl.files["A"][0], path)
+    mill = places.mill("mill", {"A": [path]})
+    data = path.read_bytes()
+
+    def refused(message: str) -> None:
+        with pytest.raises(CatalogueError, match=message):
+            mill.run("A", stages=[extract])
+
+    path.write_bytes(data[:-5])
+    refused(f"{len(data) - 5} bytes, the listing says {len(data)}; restore it or fetch it again")
+    assert Catalogue(mill.lake).pinned("A", 0) is None
+    path.write_bytes(data)
+    mill.run("A", stages=[extract])
+    path.write_bytes(data + b"more")
+    refused(f"{len(data) + 4} bytes, the listing says {len(data)}; restore it or fetch it again")
+    path.unlink()
+    refused(r"copy.warc.gz cannot be read \(No such file or directory\); mount its disk, restore it")
+
+
+def test_a_file_is_checked_again_when_it_is_read(places: Any, tiny_crawl: Any, tmp_path: Path) -> None:
+    path = tmp_path / "copy.warc.gz"
+    shutil.copy(tiny_crawl.files["A"][0], path)
+    mill = places.mill("mill", {"A": [path]})
+    (unit,) = extract.units(mill.lake, Catalogue(mill.lake).get("A"))
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(CatalogueError, match="the listing says"):
+        extract.compute(mill.lake, unit, ExtractConfig())
+    path.unlink()
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        extract.compute(mill.lake, unit, ExtractConfig())
 
 
 def test_addresses_lead_back_to_the_records(mill: Any, tiny_crawl: Any) -> None:

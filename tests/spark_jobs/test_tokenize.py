@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,22 @@ from tokenizers import Tokenizer
 from gristmill import ledger
 from gristmill.lake import FileEntry, LakeError
 from gristmill.mixes import MixIncomplete, load_mix, request_id
-from gristmill.units import in_process
+from gristmill.reachable import read_json
+from gristmill.units import BalanceError, in_process
 from spark_jobs import mix as mix_stage
 from spark_jobs import tokenize as tokenize_stage
+from spark_jobs.session import SparkTasks, spark_tasks
 from spark_jobs.stage import StageContext
-from spark_jobs.tokenize import END_OF_TEXT, corpus_sources, encode, shard_units, token_table, train_tokenizer
+from spark_jobs.tokenize import (
+    END_OF_TEXT,
+    TokenizeConfig,
+    corpus_sources,
+    encode,
+    shard_units,
+    shuffle_tokens,
+    token_table,
+    train_tokenizer,
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,32 +98,81 @@ def mixed(mill: Any) -> str:
     return digest
 
 
-def test_sources_are_the_mixed_documents_of_the_releases(mill: Any, mixed: str) -> None:
-    sources = corpus_sources(mill.lake, mixed)
+@pytest.fixture(scope="module")
+def corpora(mill: Any) -> dict[str, str]:
+    """snapshot -> digest of its corpus"""
+    return {snapshot: mill.digests[snapshot]["corpus"] for snapshot in ("A", "B")}
+
+
+def test_sources_are_the_mixed_documents(mill: Any, mixed: str, corpora: dict[str, str]) -> None:
+    sources = corpus_sources(mill.lake, mixed, corpora)
     listed = [(snapshot, doc_id, split) for snapshot, _, splits in sources for doc_id, split in splits.items()]
     rows = [(r["snapshot"], r["doc_id"], r["split"]) for r in mill.lake.read(mixed).to_pylist() if r["split"]]
     assert sorted(listed) == sorted(rows)
 
 
-def test_another_release_since_the_mix_is_refused(mill: Any, mixed: str, places: Any, tiny_crawl: Any) -> None:
-    only_b = places.mill("b", {"B": tiny_crawl.files["B"]}, stages=mill.profile.stages)
-    rows = mill.lake.read(mixed)
-    entry = only_b.lake.write_table("mix", "mix", rows)
-    copied = only_b.lake.publish("mix", [entry], {}).digest
-    with pytest.raises(LakeError, match="snapshot A of the mix is no longer released; mix again"):
-        corpus_sources(only_b.lake, copied)
+def test_other_corpora_than_those_of_the_mix_are_refused(mill: Any, mixed: str, corpora: dict[str, str]) -> None:
+    with pytest.raises(LakeError, match="the corpus of snapshot A is not the one that was mixed; mix again"):
+        corpus_sources(mill.lake, mixed, {**corpora, "A": corpora["B"]})
+    with pytest.raises(LakeError, match="nothing says which corpus of snapshot B was mixed; mix again"):
+        corpus_sources(mill.lake, mixed, {"A": corpora["A"]})
+
+
+def run_without_spark(
+    mill: Any, mixed: str, monkeypatch: pytest.MonkeyPatch, lose: int = 0
+) -> tuple[list[Any], dict[str, Any]]:
+    """(sources that were encoded, provenance of the tokens) of the stage with a stand-in for the shuffle."""
+    seen: list[Any] = []
+
+    def shuffle(lake: Any, sources: Any, path: str, config: Any, tasks: Any) -> list[FileEntry]:
+        seen.extend(sources)
+        rows = [row for source in sources for _, row in encode(lake, source, path, config.seed)]
+        return [lake.write_table("tokens", "train-00000", token_table(rows[lose:]))]
+
+    monkeypatch.setattr(tokenize_stage, "shuffle_tokens", shuffle)
+    inputs, tasks = {"mix": mixed}, SparkTasks(None)  # type: ignore[arg-type]
+    attempt = tokenize_stage.run(StageContext(mill.lake, mill.profile, "here", inputs, tasks), tasks)
+    keys = mill.lake.storage.list(f"provenance/{attempt.outputs['tokens']}")
+    return seen, max((read_json(mill.lake, key) for key in keys), key=lambda record: record["attempt"])
+
+
+def test_a_release_after_the_mix_does_not_change_what_is_tokenized(
+    mill: Any, mixed: str, corpora: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gristmill.release.current", None)
+    seen, provenance = run_without_spark(mill, mixed, monkeypatch)
+    shards = [entry for digest in corpora.values() for entry in mill.lake.manifest(digest).files]
+    assert [entry for _, entry, _ in seen] == shards
+    assert provenance["inputs"] == {"mix": mixed, **{f"corpus.{s}": d for s, d in corpora.items()}}
+
+
+def test_a_document_without_tokens_stops_the_stage(mill: Any, mixed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(BalanceError, match="documents have tokens, the mix has a split for"):
+        run_without_spark(mill, mixed, monkeypatch, lose=1)
 
 
 def test_the_draw_depends_on_seed_and_address_alone(
-    mill: Any, mixed: str, tmp_path: Path, tokenizer: Tokenizer
+    mill: Any, mixed: str, corpora: dict[str, str], tmp_path: Path, tokenizer: Tokenizer
 ) -> None:
     path = tmp_path / "tokenizer.json"
     tokenizer.save(str(path))
-    source = corpus_sources(mill.lake, mixed)[0]
+    source = corpus_sources(mill.lake, mixed, corpora)[0]
     first, again, other = (list(encode(mill.lake, source, str(path), seed)) for seed in (0, 0, 1))
     assert first == again
     assert [key for key, _ in first] != [key for key, _ in other]
     assert len({key for key, _ in first}) == len(first)
+
+
+@pytest.mark.spark
+def test_a_shard_that_is_lost_while_it_is_encoded_is_one_sentence(
+    mill: Any, mixed: str, corpora: dict[str, str], tmp_path: Path, tokenizer: Tokenizer
+) -> None:
+    path = tmp_path / "tokenizer.json"
+    tokenizer.save(str(path))
+    snapshot, entry, splits = corpus_sources(mill.lake, mixed, corpora)[0]
+    lost = (snapshot, replace(entry, path="objects/corpus/lost.parquet"), splits)
+    with spark_tasks(mill.profile, "lost") as tasks, pytest.raises(LakeError, match=r"lost\.parquet cannot be read"):
+        shuffle_tokens(mill.lake, [lost], str(path), TokenizeConfig(), tasks)
 
 
 @pytest.mark.spark
