@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ from spark_jobs.stage import StageContext
 # The first call of a kernel compiles it, and nothing here asserts a time.
 settings.register_profile("gristmill", deadline=None, database=None)
 settings.load_profile("gristmill")
+
+# It logs from a destructor, when pytest's streams are closed.
+logging.getLogger("py4j").setLevel(logging.WARNING)
 
 SHARED = PROJECT.parent / "shared" / "data"
 
