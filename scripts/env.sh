@@ -73,8 +73,8 @@ install_packages() {
     say "environment: $(grep -c == requirements.lock) packages of requirements.lock, a minute or two"
     pip_install --requirement requirements.lock
     pip_install --no-deps --no-build-isolation --editable .
-    "$VENV/bin/python" -m pip check || fail "the packages do not fit together; start again with: rm -r $VENV; make env"
-    say "  compiling"
+    "$VENV/bin/python" -m pip check >>"$LOG" || fail "the packages do not fit together; start again with: rm -r $VENV; make env"
+    say "  byte-compiling"
     # pip would do it with one core. Some packages ship files that are not meant to compile.
     "$VENV/bin/python" -m compileall -qq -j 0 -x '/tests?/' "$VENV/lib" || :
     say "environment: ready after $((SECONDS - began)) s"

@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True)
     add = actions.add_parser("add", help="enter a new snapshot", allow_abbrev=False)
     add.add_argument("id", help="snapshot id, such as CC-MAIN-2024-10; it becomes the run's partition key")
-    add.add_argument("--date", type=_date, help="partition date YYYY-MM-DD, unique; CC-MAIN ids have a default")
+    add.add_argument("--date", type=day, help="partition date YYYY-MM-DD, unique; CC-MAIN ids have a default")
     extend = actions.add_parser("extend", help="append files to a snapshot's listing", allow_abbrev=False)
     extend.add_argument("id")
     for action in (add, extend):
@@ -36,17 +36,17 @@ def run(args: argparse.Namespace) -> int:
     profile = load_profile(args.profile)
     catalogue = Catalogue(Lake.open(profile))
     if args.action == "list":
-        for snapshot in catalogue.snapshots():
-            print(_line(snapshot))
+        lines = [_line(snapshot) for snapshot in catalogue.snapshots()]
+        print("\n".join(lines) or "the catalogue is empty; enter a crawl with `gristmill snapshot add`")
         return 0
     paths = _paths(args.paths, args.glob)
     if args.action == "extend":
         print(f"extended {_line(catalogue.extend(args.id, paths))}")
         return 0
-    day = args.date or default_date(args.id)
-    if day is None:
+    partition_date = args.date or default_date(args.id)
+    if partition_date is None:
         raise CatalogueError(f"'{args.id}' does not say its date; give --date YYYY-MM-DD")
-    snapshot = catalogue.add(args.id, day, paths)
+    snapshot = catalogue.add(args.id, partition_date, paths)
     print(f"added {_line(snapshot)}")
     print(f"run it:  {backfill_command(snapshot.partition_date.isoformat(), profile_option(profile))}")
     print("or in the Airflow UI (`gristmill up`): crawl_snapshot -> Trigger -> Backfill, with that date as both bounds")
@@ -70,7 +70,8 @@ def _line(snapshot: Snapshot) -> str:
     return f"{snapshot.id}  {snapshot.partition_date}  {len(snapshot.files)} files  {megabytes:.1f} MB"
 
 
-def _date(text: str) -> date:
+def day(text: str) -> date:
+    """A date argument."""
     try:
         return date.fromisoformat(text)
     except ValueError:

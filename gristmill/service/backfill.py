@@ -6,6 +6,7 @@ import argparse
 from datetime import date
 
 from gristmill.catalogue import Catalogue
+from gristmill.commands.snapshot import day
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.profile import load_profile
@@ -19,8 +20,8 @@ HELP = "run the snapshots of a range of partition dates (needs `gristmill up`)"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The range, and what to do with snapshots that ran before."""
-    parser.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="first partition date")
-    parser.add_argument("--to", dest="last", type=date.fromisoformat, required=True, help="last partition date")
+    parser.add_argument("--from", dest="first", type=day, required=True, help="first partition date, YYYY-MM-DD")
+    parser.add_argument("--to", dest="last", type=day, required=True, help="last partition date, YYYY-MM-DD")
     parser.add_argument(
         "--reprocess", choices=("none", "failed", "completed"), default="none",
         help="snapshots that ran before: leave them, run failed ones again, run all again (default: %(default)s)",
@@ -37,9 +38,14 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("Airflow is not running; start it with `make up`")
     dates = Catalogue(Lake.open(profile)).dates()
     keys = [key for key, day in dates.items() if args.first <= day <= args.last]
+    if args.first > args.last:
+        raise UserError(f"--from {args.first} is after --to {args.last}")
     if not keys:
         raise UserError(f"no snapshot from {args.first} to {args.last} in the catalogue; see `gristmill snapshot list`")
-    start_backfill(service.client(home), args.first, args.last, args.reprocess)
+    client = service.client(home)
+    if args.reprocess == "none" and set(keys) <= {each["partition_key"] for each in client.runs(DAG)}:
+        raise UserError(f"{', '.join(keys)} ran already; to run again give --reprocess failed or completed")
+    start_backfill(client, args.first, args.last, args.reprocess)
     print(f"backfilling {', '.join(keys)}; follow it at {service.url}/dags/{DAG}")
     return 0
 

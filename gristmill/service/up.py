@@ -27,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     state = "runs already" if before else f"runs, started in {time.monotonic() - clock:.0f} s"
     print(f"Airflow {state}: {service.url}")
     print(f"user {USER}, password in {home.passwords}")
-    print("stop it with `gristmill down`")
+    print("stop it with `make down`")
     return 0

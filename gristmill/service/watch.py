@@ -13,7 +13,10 @@ FINAL = ("success", "failed")
 POLL_SECONDS = 1.0
 QUIET_SECONDS = 15.0
 _SILENT = (None, "scheduled", "queued")
-_JVM_NOISE = re.compile(r"\d\d/\d\d/\d\d |WARNING: |To adjust logging|Setting default log|Using Spark's default")
+_NOISE = re.compile(
+    r"\d\d/\d\d/\d\d |WARNING: |To adjust logging|Setting default log|Using Spark's default|running --profile|output "
+)
+"""What the JVM says, and what is for the next task rather than for a person."""
 
 
 class Watch:
@@ -65,10 +68,11 @@ class Watch:
             return "waiting for the scheduler"
         dag, run_id, task, attempt = self.running
         try:
-            lines = [line for line in self.client.log(dag, run_id, task, attempt) if not _JVM_NOISE.match(line)]
+            lines = [line for line in self.client.log(dag, run_id, task, attempt) if not _NOISE.match(line)]
         except ServiceError:
             lines = []
-        return f"{task}: {lines[-1][:160] if lines else 'running'}"
+        last = lines[-1][:160] if lines else "running"
+        return last if last.startswith(task) else f"{task}: {last}"
 
     def _changed(self, key: tuple[str, str, str], state: str) -> bool:
         changed = self.states.get(key) != state
