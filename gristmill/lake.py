@@ -27,6 +27,8 @@ from gristmill.storage import PosixStorage, Storage
 
 ROW_GROUP_ROWS = 16_384
 _BLOCK = 1 << 20
+_GROUP = 32 << 20
+"""Bytes in memory after which a table writer ends its row group."""
 
 
 class LakeError(UserError):
@@ -35,30 +37,35 @@ class LakeError(UserError):
 
 @dataclass(frozen=True)
 class Account:
-    """Mass balance of one unit of work: records_in = out + sum(removed) + quarantined."""
+    """Mass balance of one unit of work: records_in = out + sum(removed) + quarantined.
+
+    `other` counts by kind what was read and is no input of the stage, such as request records.
+    """
 
     records_in: int
     out: int
     removed: Mapping[str, int] = field(default_factory=dict)
     quarantined: int = 0
+    other: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def residual(self) -> int:
         """0 when the balance closes."""
         return self.records_in - self.out - sum(self.removed.values()) - self.quarantined
 
+    def content(self) -> dict[str, Any]:
+        """What a digest says of it. `other` came later, and a dataset without it keeps its digest."""
+        return {key: value for key, value in asdict(self).items() if value or key != "other"}
+
     @staticmethod
     def total(accounts: Sequence[Account]) -> Account:
-        """The sum over units; reasons in sorted order."""
-        removed: dict[str, int] = {}
-        for account in accounts:
-            for reason, count in account.removed.items():
-                removed[reason] = removed.get(reason, 0) + count
+        """The sum over units; reasons and kinds in sorted order."""
         return Account(
             sum(a.records_in for a in accounts),
             sum(a.out for a in accounts),
-            dict(sorted(removed.items())),
+            _sum_by_key([a.removed for a in accounts]),
             sum(a.quarantined for a in accounts),
+            _sum_by_key([a.other for a in accounts]),
         )
 
 
@@ -130,6 +137,11 @@ class Lake:
         """
         data = encode_table(dataset, table)
         return self._write(dataset, unit, ".parquet", data, table.num_rows, account)
+
+    def table_writer(self, dataset: str, unit: str) -> TableWriter:
+        """A writer of the file of `unit`, for rows that are too many to hold. Visible only once published."""
+        key = _object_key(dataset, unit, ".parquet")
+        return TableWriter(self.storage, key, unit, declared(dataset), self._new_path(key))
 
     def write_file(self, dataset: str, unit: str, source: Path) -> FileEntry:
         """Copy any file into the lake as `unit` of one of FILE_DATASETS."""
@@ -241,6 +253,12 @@ class Lake:
         return [str(self.path(entry)) for entry in manifest.files if not self.intact(entry)]
 
 
+def _sum_by_key(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Keys that only ever had 0 stay: a rule that never fired is in the account."""
+    keys = sorted({key for each in counts for key in each})
+    return {key: sum(each.get(key, 0) for each in counts) for key in keys}
+
+
 def encode_table(dataset: str, table: pa.Table) -> bytes:
     """The Parquet bytes of `table` under the declared schema of `dataset`. Raises LakeError."""
     schema = declared(dataset)
@@ -264,7 +282,7 @@ def dataset_digest(dataset: str, files: Sequence[FileEntry]) -> str:
 
 
 def _digest(schema: str, files: Sequence[FileEntry]) -> str:
-    content = [[f.unit, f.sha256, f.rows, asdict(f.account) if f.account else None] for f in files]
+    content = [[f.unit, f.sha256, f.rows, f.account.content() if f.account else None] for f in files]
     return sha256_json({"schema": schema, "files": sorted(content, key=lambda entry: str(entry[0]))})
 
 
@@ -298,6 +316,47 @@ def hash_file(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+class TableWriter:
+    """One Parquet file, written as its rows come, in ascending key order; memory holds one row group.
+
+    Row groups end with the append that fills them, so the bytes depend on the appends alone.
+    """
+
+    def __init__(self, storage: Storage, key: str, unit: str, schema: pa.Schema, path: Path) -> None:
+        self._storage, self._key, self._unit, self._path = storage, key, unit, path
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=3, version="2.6")
+        self._schema, self._pending, self._rows = schema, list[pa.Table](), 0
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows under the declared schema."""
+        self._pending.append(pa.Table.from_pylist(list(rows), schema=self._schema))
+        if sum(t.num_rows for t in self._pending) >= ROW_GROUP_ROWS or sum(t.nbytes for t in self._pending) >= _GROUP:
+            self._flush()
+
+    def finish(self, account: Account | None = None) -> FileEntry:
+        """Complete the file."""
+        self._flush()
+        self._writer.close()
+        self._storage.seal(self._key)
+        return FileEntry(self._unit, self._key, hash_file(self._path), self._rows, self._path.stat().st_size, account)
+
+    def _flush(self) -> None:
+        if self._pending:
+            table = pa.concat_tables(self._pending).combine_chunks()
+            self._rows += table.num_rows
+            self._pending.clear()
+            self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leave no half of a file behind."""
+        if kind is not None:
+            self._writer.close()
+            self._path.unlink(missing_ok=True)
 
 
 def declared(dataset: str) -> pa.Schema:

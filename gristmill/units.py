@@ -47,10 +47,11 @@ class Unit:
 class UnitOutput:
     """What a unit computed: a table and, where records flow through it, an account per dataset.
 
-    `inputs` holds digests that are known only after reading (a unit's None inputs).
+    A file that `compute` wrote itself (lake.table_writer) stands in a table's place. `inputs` holds digests that
+    are known only after reading (a unit's None inputs).
     """
 
-    tables: Mapping[str, pa.Table]
+    tables: Mapping[str, pa.Table | FileEntry]
     accounts: Mapping[str, Account] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
 
@@ -91,32 +92,49 @@ def run_stage(
 
     Raises BalanceError when the accounts do not start from `expected_in` records.
     """
-    entries: dict[str, list[FileEntry]] = {name: [] for name in stage.outputs}
+    return run_stages(lake, [stage], units, lambda group: run_units(lake, stage, group), tasks, attempt, expected_in)
+
+
+def run_stages(
+    lake: Lake, stages: Sequence[Stage], units: Sequence[Unit], run: Callable[[Sequence[Unit]], list[UnitResult]],
+    tasks: Tasks, attempt: Attempt, expected_in: int | None = None,
+) -> dict[str, Manifest]:  # fmt: skip
+    """`run_stage` of stages that share their units: `run` takes a group of them through all stages."""
+    entries: dict[str, list[FileEntry]] = {name: [] for stage in stages for name in stage.outputs}
     done = reused = written = 0
-    for results in tasks(lambda group: run_units(lake, stage, group), group_units(units)):
+    for results in tasks(run, group_units(units)):
         for _, files, was_reused in results:
             done, reused = done + 1, reused + was_reused
             for name, entry in files.items():
                 entries[name].append(entry)
                 written += 0 if was_reused else entry.bytes
-        say(f"{stage.name}: {done} of {len(units)} units done, {reused} reused")
+        say(f"{attempt.stage}: {done} of {len(units) * len(stages)} units done, {reused} reused")
     attempt.bytes_written = (attempt.bytes_written or 0) + written
-    config = stage.config.model_dump(mode="json")
-    provenance = {**attempt.provenance(), "config": config, "stage_version": stage.version}
-    _check_balance(stage, entries, expected_in)
-    manifests = {name: lake.publish(name, files, provenance) for name, files in entries.items()}
-    attempt.outputs.update({name: manifest.digest for name, manifest in manifests.items()})
     for name, count in (("units", done), ("units_reused", reused)):
         attempt.summary[name] = attempt.summary.get(name, 0) + count
+    return {n: m for stage in stages for n, m in _publish(lake, stage, entries, attempt, expected_in).items()}
+
+
+def _publish(
+    lake: Lake, stage: Stage, entries: Mapping[str, list[FileEntry]], attempt: Attempt, expected_in: int | None
+) -> dict[str, Manifest]:
+    mine = {name: entries[name] for name in stage.outputs}
+    _check_balance(stage, mine, expected_in)
+    provenance = {
+        **attempt.provenance(), "config": stage.config.model_dump(mode="json"), "stage_version": stage.version
+    }  # fmt: skip
+    manifests = {name: lake.publish(name, files, provenance) for name, files in mine.items()}
+    attempt.outputs.update({name: manifest.digest for name, manifest in manifests.items()})
     return manifests
 
 
 def run_units(lake: Lake, stage: Stage, group: Sequence[Unit]) -> list[UnitResult]:
     """Inside a task: each unit of the group, from its record when there is one."""
-    return [_run_unit(lake, stage, unit) for unit in group]
+    return [run_unit(lake, stage, unit) for unit in group]
 
 
-def _run_unit(lake: Lake, stage: Stage, unit: Unit) -> UnitResult:
+def run_unit(lake: Lake, stage: Stage, unit: Unit) -> UnitResult:
+    """One unit, from its record when there is one."""
     recipe = stage.recipe(unit.inputs, unit.key)
     if recipe is not None and (found := _lookup(lake, stage.name, recipe)) is not None:
         return unit.key, found, True
@@ -124,7 +142,9 @@ def _run_unit(lake: Lake, stage: Stage, unit: Unit) -> UnitResult:
     if set(output.tables) != set(stage.outputs):
         raise RuntimeError(f"{stage.name} gave {sorted(output.tables)}, declares {sorted(stage.outputs)}")
     files = {
-        name: lake.write_table(name, unit.key, table, output.accounts.get(name))
+        name: table
+        if isinstance(table, FileEntry)
+        else lake.write_table(name, unit.key, table, output.accounts.get(name))
         for name, table in output.tables.items()
     }
     recipe = stage.recipe({**unit.inputs, **output.inputs}, unit.key)
