@@ -9,6 +9,7 @@ from airflow.sdk import DAG, Asset, TriggerRule, chain
 
 from gristmill.airflow.operators import StageOperator
 from gristmill.airflow.timetable import SnapshotTimetable
+from gristmill.datasets import MADE_BY, SIGNAL_FAMILIES, made_by
 
 DOCUMENTATION = """
 One run per snapshot of the catalogue (`gristmill snapshot list`); the snapshot's id is the run's **partition key**.
@@ -21,11 +22,8 @@ One run per snapshot of the catalogue (`gristmill snapshot list`); the snapshot'
 """
 
 RELEASES = Asset(name="gristmill_releases", uri="gristmill://releases", group="gristmill")
-MEASURED = {
-    "documents": "extract", "rejects": "extract", "heuristics": "annotate", "language": "annotate",
-    "minhash": "annotate", "duplicates": "deduplicate", "decisions": "decide", "corpus": "curate", "index": "curate",
-}  # fmt: skip
-JUDGED = {**MEASURED, "metrics": "measure"}
+JUDGED = MADE_BY
+MEASURED = {name: task for name, task in MADE_BY.items() if task != "measure"}
 
 with DAG(
     dag_id="crawl_snapshot",
@@ -43,19 +41,19 @@ with DAG(
 ):
     extract = StageOperator(task_id="extract", module="spark_jobs.extract", pool="spark")
     annotate = StageOperator(
-        task_id="annotate", module="spark_jobs.annotate", inputs={"documents": "extract"}, pool="spark"
+        task_id="annotate", module="spark_jobs.annotate", inputs=made_by(("documents",)), pool="spark"
     )
     deduplicate = StageOperator(
         task_id="deduplicate", module="spark_jobs.deduplicate", pool="spark",
-        inputs={"documents": "extract", "minhash": "annotate"},
+        inputs=made_by(("documents", "minhash")),
     )  # fmt: skip
     decide = StageOperator(
         task_id="decide", module="spark_jobs.decide", pool="spark",
-        inputs={"heuristics": "annotate", "language": "annotate", "duplicates": "deduplicate"},
+        inputs=made_by((*SIGNAL_FAMILIES, "duplicates")),
     )  # fmt: skip
     curate = StageOperator(
         task_id="curate", module="spark_jobs.curate", pool="spark",
-        inputs={"documents": "extract", "heuristics": "annotate", "minhash": "annotate", "decisions": "decide"},
+        inputs=made_by(("documents", *SIGNAL_FAMILIES, "decisions")),
     )  # fmt: skip
     measure = StageOperator(task_id="measure", module="quality.measure", inputs=MEASURED, pool="default_pool")
     gate = StageOperator(

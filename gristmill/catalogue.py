@@ -17,6 +17,7 @@ from typing import Any
 from gristmill.errors import UserError
 from gristmill.lake import Lake, canonical_json, sha256_json
 from gristmill.settings import nearest
+from gristmill.source import is_url, size
 
 SNAPSHOT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MAX_FILES = 1 << 23
@@ -30,7 +31,7 @@ class CatalogueError(UserError):
 
 @dataclass(frozen=True)
 class InputFile:
-    """One crawl file: its place in the listing, its absolute path, its size in bytes."""
+    """One crawl file: its place in the listing, its absolute path or URL, its size in bytes."""
 
     file_index: int
     path: str
@@ -81,7 +82,7 @@ class Catalogue:
         files = tuple(InputFile(i, path, size) for i, (path, size) in enumerate(json.loads(listing)))
         return Snapshot(snapshot_id, date.fromisoformat(entry["partition_date"]), files)
 
-    def add(self, snapshot_id: str, partition_date: date, paths: Sequence[Path]) -> Snapshot:
+    def add(self, snapshot_id: str, partition_date: date, paths: Sequence[Path | str]) -> Snapshot:
         """Enter a new snapshot.
 
         Raises CatalogueError for a bad or known id, a partition date that is taken, or an unreadable file.
@@ -102,7 +103,7 @@ class Catalogue:
             if self._swap(before, entries, snapshot_id, partition_date, _listing([], paths)):
                 return self.get(snapshot_id)
 
-    def extend(self, snapshot_id: str, paths: Sequence[Path]) -> Snapshot:
+    def extend(self, snapshot_id: str, paths: Sequence[Path | str]) -> Snapshot:
         """Append files to a snapshot's listing; those it has keep their file_index."""
         while True:
             before = self.storage.get(_POINTER)
@@ -151,24 +152,31 @@ def default_date(snapshot_id: str) -> date | None:
         return None
 
 
-def _listing(known: list[tuple[str, int]], paths: Sequence[Path]) -> list[tuple[str, int]]:
+def _listing(known: list[tuple[str, int]], paths: Sequence[Path | str]) -> list[tuple[str, int]]:
     listing = list(known)
     seen = {path for path, _ in known}
     for path in paths:
-        absolute = str(path.resolve())
-        if absolute in seen:
-            raise CatalogueError(f"{absolute} is listed twice")
-        if not path.is_file():
-            raise CatalogueError(f"{absolute} is not a file that can be read")
-        if not (size := path.stat().st_size):
-            raise CatalogueError(f"{absolute} is empty; fetch it again, or leave it out")
-        seen.add(absolute)
-        listing.append((absolute, size))
+        address = str(path) if is_url(str(path)) else str(Path(path).resolve())
+        if address in seen:
+            raise CatalogueError(f"{address} is listed twice")
+        if not (length := _size(address)):
+            raise CatalogueError(f"{address} is empty; fetch it again, or leave it out")
+        seen.add(address)
+        listing.append((address, length))
     if not paths:
         raise CatalogueError("no files given; check the --glob pattern or the --paths file")
     if len(listing) > MAX_FILES:
         raise CatalogueError(f"{len(listing)} files are more than the {MAX_FILES} that a doc_id can address")
     return listing
+
+
+def _size(address: str) -> int:
+    if not is_url(address) and not Path(address).is_file():
+        raise CatalogueError(f"{address} is not a file that can be read")
+    try:
+        return size(address)
+    except OSError as error:
+        raise CatalogueError(f"{address} cannot be read ({error.strerror or error})") from None
 
 
 def _pin_key(snapshot_id: str, file_index: int) -> str:

@@ -10,18 +10,20 @@ import pyarrow.compute as pc
 
 from gristmill import release
 from gristmill.catalogue import Catalogue
-from gristmill.lake import Lake
+from gristmill.datasets import SIGNAL_FAMILIES
+from gristmill.lake import Lake, declared
 from gristmill.release import Release
 from gristmill.schemas import OFFSET_BITS
 
-SIGNALS = ("heuristics", "language")
+SIGNALS = tuple(name for name in SIGNAL_FAMILIES if name != "minhash")
+FACTS = ("charset", "title", "published", "html_bytes", "extractor", "truncated", "noindex", "noai")
 
 
 def explain(lake: Lake, url: str) -> list[dict[str, Any]]:
     """One entry per record of this URL in the current releases, by snapshot."""
     found = []
     for current in release.releases(lake):
-        for row in _where(lake, current, "documents", "url", url, ["doc_id", "url", "charset", "title", "html_bytes"]):
+        for row in _where(lake, current, "documents", "url", url, ["doc_id", "url", *FACTS]):
             found.append(_document(lake, current, row))
         for row in _where(lake, current, "rejects", "url", url, None):
             found.append({**_record(lake, current, row["doc_id"]), "became": "reject", "reason": row["reason"],
@@ -47,17 +49,16 @@ def _record(lake: Lake, current: Release, doc_id: int) -> dict[str, Any]:
 def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, Any]:
     doc_id = row["doc_id"]
     decision = _one(lake, current, "decisions", doc_id)
-    signals = {name: value for family in SIGNALS for name, value in _one(lake, current, family, doc_id).items()}
-    signals.pop("doc_id")
+    signals = {family: _signals(lake, current, family, doc_id) for family in SIGNALS}
     shard = _shard(lake, current, doc_id) if decision["kept"] else None
     entry = {**_record(lake, current, doc_id), "became": "document",
-             **{key: row[key] for key in ("charset", "title", "html_bytes")},
+             **{key: row[key] for key in FACTS},
              "signals": signals, "kept": shard is not None}  # fmt: skip
     if shard is not None:
         entry["shard"] = shard
     elif decision["kept"]:
-        # The policy kept it, and cleaning its text left nothing: `curate` removed it.
-        entry["removed_by"] = {"reason": "empty_after_cleaning", "value": 0.0, "threshold": 1.0}
+        # The policy kept it, and after the edits too little of its text was left: `curate` removed it.
+        entry["removed_by"] = {"reason": "too_short_after_edits"}
     else:
         entry["removed_by"] = {key: decision[key] for key in ("reason", "value", "threshold")}
         if decision["duplicate_of"] is not None:
@@ -67,6 +68,15 @@ def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, An
         others = [_url(lake, current, m["doc_id"]) for m in members[:8] if m["doc_id"] != doc_id]
         entry["cluster"] = {"id": decision["cluster_id"], "size": decision["cluster_size"], "others": others}
     return entry
+
+
+def _signals(lake: Lake, current: Release, family: str, doc_id: int) -> dict[str, Any]:
+    """The values that a person can read: no masks of lines, no spans."""
+    schema = declared(family)
+    names = [f.name for f in schema if not pa.types.is_binary(f.type) and f.name != "pii_spans"]
+    row = _one(lake, current, family, doc_id, names)
+    row.pop("doc_id")
+    return row
 
 
 def _shard(lake: Lake, current: Release, doc_id: int) -> str | None:

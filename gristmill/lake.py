@@ -330,7 +330,7 @@ class TableWriter:
         self._schema, self._pending, self._rows = schema, list[pa.Table](), 0
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows under the declared schema."""
+        """Add rows under the declared schema. Raises LakeError when the lake has no room for them."""
         self._pending.append(pa.Table.from_pylist(list(rows), schema=self._schema))
         if sum(t.num_rows for t in self._pending) >= ROW_GROUP_ROWS or sum(t.nbytes for t in self._pending) >= _GROUP:
             self._flush()
@@ -347,7 +347,12 @@ class TableWriter:
             table = pa.concat_tables(self._pending).combine_chunks()
             self._rows += table.num_rows
             self._pending.clear()
-            self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            try:
+                self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
+            except OSError as error:
+                raise LakeError(
+                    f"{self._path} cannot be written ({error}); make room, then run the stage again"
+                ) from None
 
     def __enter__(self) -> TableWriter:
         return self

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gristmill import ledger
+from gristmill.datasets import command_of
 from gristmill.errors import EXIT_GATE_BLOCKED, EXIT_USER_ERROR, UserError
 from gristmill.lake import Lake, LakeError
 
@@ -43,7 +44,8 @@ def resolve_inputs(lake: Lake, scope: str, given: list[tuple[str, str]], names: 
         if name not in digests:
             found = ledger.newest_output(lake, scope, name)
             if found is None:
-                raise LakeError(f"no '{name}' for {scope} yet; run its stage first or give --input {name}=DIGEST")
+                job = command_of(name, scope)
+                raise LakeError(f"no '{name}' for {scope} yet; run {job} first or give --input {name}=DIGEST")
             say(f"input {name}: {found[:12]} from the newest attempt in the ledger")
             digests[name] = found
     return digests

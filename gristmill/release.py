@@ -14,15 +14,13 @@ from typing import Any
 
 from gristmill import ledger, verdicts
 from gristmill.catalogue import Catalogue
+from gristmill.datasets import MADE_BY
 from gristmill.errors import UserError
 from gristmill.lake import Lake, canonical_json, sha256_json
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
 
-DATASETS = (
-    "documents", "rejects", "heuristics", "language", "minhash", "duplicates", "decisions", "corpus", "index",
-    "metrics",
-)  # fmt: skip
+DATASETS = tuple(MADE_BY)
 """What a snapshot's release names."""
 
 

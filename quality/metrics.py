@@ -16,8 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill.catalogue import Snapshot
+from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.lake import Account, Lake, Manifest
-from gristmill.schemas import SCHEMAS, SIGNAL_FAMILIES
+from gristmill.schemas import SCHEMAS
+from gristmill.signals.pii import PII_TYPES
 from quality.removals import wrong_removals
 
 MAX_KEYS = 1000
@@ -26,6 +28,8 @@ MAX_KEYS = 1000
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 LENGTH_BINS = (0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
 CORRUPT = "corrupt"
+FACTS = ("truncated", "noindex", "noai")
+NOT_MEASURED = "not_measured:"
 
 
 class Metrics:
@@ -98,7 +102,10 @@ def _extract(metrics: Metrics, lake: Lake, snapshot: Snapshot, digests: Mapping[
     metrics.total("extract", "lost_bytes", lost)
     metrics.total("extract", "lost_share", lost / snapshot.bytes if snapshot.bytes else None)
     metrics.per_key("extract", "rejects", "rule", _counts(table.column("reason")))
-    found = lake.read(digests["documents"], ["doc_id", "host"])
+    metrics.per_key("extract", "other_records", "kind", account.other)
+    found = lake.read(digests["documents"], ["doc_id", "host", *FACTS])
+    for fact in FACTS:
+        metrics.total("extract", fact, pc.sum(found.column(fact)).as_py() or 0)
     metrics.per_key("extract", "documents", "host", _counts(found.column("host")))
     metrics.total("extract", "repeated_doc_ids", found.num_rows - len(found.column("doc_id").unique()))
 
@@ -117,6 +124,10 @@ def _annotate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     chars = signals.column("chars").to_numpy()
     metrics.series("annotate", "chars", "quantile", _quantiles(chars))
     metrics.series("annotate", "chars", "bin", _bins(chars))
+    names = [f"pii_{kind}" for kind in PII_TYPES]
+    pii = lake.read(digests["pii"], names)
+    found = {kind: pc.sum(pii.column(f"pii_{kind}")).as_py() or 0 for kind in PII_TYPES}
+    metrics.per_key("annotate", "pii", "type", {kind: count for kind, count in found.items() if count})
     languages = _counts(lake.read(digests["language"], ["language"]).column("language"))
     metrics.per_key("annotate", "documents", "language", languages)
     metrics.total("annotate", "unknown_language_share", _share(languages["und"], languages.total()))
@@ -139,6 +150,9 @@ def _decide(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     stayed = decisions.filter(decisions.column("kept")).column("doc_id").combine_chunks()
     given = lake.manifest(digests["documents"]).rows
     _balance(metrics, "decide", lake.manifest(digests["decisions"]), given, len(stayed))
+    other = (lake.manifest(digests["decisions"]).account or Account(0, 0)).other
+    unmeasured = {k.removeprefix(NOT_MEASURED): n for k, n in other.items() if k.startswith(NOT_MEASURED)}
+    metrics.per_key("decide", "not_measured", "rule", unmeasured)
     metrics.total("decide", "kept_share", _share(len(stayed), decisions.num_rows), decisions.num_rows)
     duplicates = decisions.filter(pc.is_valid(decisions.column("duplicate_of"))).num_rows
     metrics.total("decide", "duplicates_removed", duplicates)
@@ -155,11 +169,12 @@ def _curate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     corpus = lake.manifest(digests["corpus"])
     kept = pc.sum(lake.read(digests["decisions"], ["kept"]).column("kept")).as_py() or 0
     _balance(metrics, "curate", corpus, kept, corpus.rows)
-    columns = ["doc_id", "bytes", "chars", "language", "edited_bytes", "language_score"]
+    columns = ["doc_id", "bytes", "chars", "language", "edited_bytes", "language_score", "pii_masked"]
     table = lake.read(digests["corpus"], columns)
     metrics.total("curate", "documents", table.num_rows)
     metrics.total("curate", "bytes", pc.sum(table.column("bytes")).as_py() or 0)
     metrics.total("curate", "edited_bytes", pc.sum(table.column("edited_bytes")).as_py() or 0)
+    metrics.total("curate", "pii_masked", pc.sum(table.column("pii_masked")).as_py() or 0)
     metrics.total("curate", "empty_texts", pc.sum(pc.equal(table.column("chars"), 0)).as_py() or 0)
     metrics.total("curate", "repeated_doc_ids", table.num_rows - len(table.column("doc_id").unique()))
     score = pc.min_max(table.column("language_score")).as_py()

@@ -141,7 +141,9 @@ def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: s
         "verdict": verdict, "total": metrics.get("total", {}),
         "pictures": _pictures(metrics) if metrics else {},
         "never_fired": _never_fired(lake, inputs),
-        "unspaced": metrics.get("script", {}).get("annotate.words_not_measurable", []),
+        "silent": _silent(lake, snapshot.id, inputs),
+        "not_measured": metrics.get("rule", {}).get("decide.not_measured", []),
+        "pii": metrics.get("type", {}).get("annotate.pii", []),
         "rules": _section(inputs, ("decisions", "documents"), lambda d, t: examples(lake, d, t)),
         "duplicates": _section(inputs, ("duplicates", "documents"), lambda d, t: _largest_clusters(lake, d, t)),
         "cost": _cost(lake, snapshot.id, run_id),
@@ -157,6 +159,13 @@ def _never_fired(lake: Lake, inputs: Mapping[str, str]) -> list[str]:
     """Rules of the policy that removed nothing; the account of `decide` names every rule."""
     account = lake.manifest(inputs["decisions"]).account if "decisions" in inputs else None
     return sorted(rule for rule, count in account.removed.items() if not count) if account else []
+
+
+def _silent(lake: Lake, snapshot: str, inputs: Mapping[str, str]) -> list[str]:
+    """Warnings of the attempt that made these decisions: rules that are silent where earlier releases had removals."""
+    made = [a for a in ledger.ended(lake, snapshot) if a["outputs"].get("decisions") == inputs.get("decisions")]
+    warnings: list[str] = made[-1]["summary"].get("silent_rules", []) if made and "decisions" in inputs else []
+    return warnings
 
 
 def _metrics(lake: Lake, inputs: Mapping[str, str]) -> dict[str, dict[str, Any]]:

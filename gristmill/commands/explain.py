@@ -46,19 +46,29 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     lines = [f"{entry['snapshot']}: {entry['file']} at byte {entry['offset']:,} (doc_id {entry['doc_id']})"]
     if entry["became"] == "reject":
         return [*lines, f"  rejected: {entry['reason']} (HTTP status {entry['status']}, {entry['mime']})"]
-    lines.append(f"  document: {entry['title']!r}, {entry['html_bytes']:,} bytes of HTML, {entry['charset']}")
-    lines.append("  signals: " + ", ".join(f"{k} {_short(v)}" for k, v in entry["signals"].items()))
-    if entry["kept"]:
-        lines.append(f"  kept: in corpus shard {entry['shard']}")
-    else:
-        by = entry["removed_by"]
-        of = f", a duplicate of {by['duplicate_of']}" if "duplicate_of" in by else ""
-        lines.append(f"  removed: {by['reason']}, value {by['value']:g}, threshold {by['threshold']:g}{of}")
+    facts = [f"published {entry['published']}"] if entry["published"] else []
+    facts += [name for name in ("truncated", "noindex", "noai") if entry[name]]
+    lines.append(f"  document: {entry['title']!r}, {entry['html_bytes']:,} bytes as {entry['charset']}, by "
+                 f"{entry['extractor']}" + "".join(f", {fact}" for fact in facts))  # fmt: skip
+    lines.append("  kept: in corpus shard " + entry["shard"] if entry["kept"] else _removal(entry["removed_by"]))
     if "cluster" in entry:
         cluster = entry["cluster"]
         lines.append(f"  duplicate cluster {cluster['id']} of {cluster['size']}: {', '.join(cluster['others'])}")
-    return lines
+    for family, values in entry["signals"].items():
+        lines.append(f"  {family}:")
+        lines += [f"    {name:<36} {_short(value)}" for name, value in values.items() if value not in (0, [])]
+    return [*lines, "  signals that are 0 are left out; what each means: docs/signals.md"]
+
+
+def _removal(by: dict[str, Any]) -> str:
+    measured = f", value {by['value']:g}, threshold {by['threshold']:g}" if "value" in by else ""
+    return f"  removed: {by['reason']}{measured}" + (
+        f", a duplicate of {by['duplicate_of']}" if "duplicate_of" in by else ""
+    )
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    """Null is no figure: the signal has no meaning for this text."""
+    if isinstance(value, list):
+        return ", ".join(" ".join(map(_short, v.values())) if isinstance(v, dict) else str(v) for v in value)
+    return "not measurable" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from gristmill.catalogue import Catalogue, CatalogueError, Snapshot, default_date
 from gristmill.lake import Lake
 from gristmill.profile import load_profile, profile_option
+from gristmill.source import is_url
 from gristmill.status import backfill_command
 
 HELP = "add crawl snapshots to the catalogue, or list them"
@@ -18,15 +19,16 @@ HELP = "add crawl snapshots to the catalogue, or list them"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sub-commands add, extend and list."""
     actions = parser.add_subparsers(dest="action", required=True)
-    add = actions.add_parser("add", help="enter a new snapshot", allow_abbrev=False)
+    kinds = "of WARC, ARC, WET, Parquet or JSON lines files"
+    add = actions.add_parser("add", help=f"enter a new snapshot {kinds}", allow_abbrev=False)
     add.add_argument("id", help="snapshot id, such as CC-MAIN-2024-10; it becomes the run's partition key")
     add.add_argument("--date", type=day, help="partition date YYYY-MM-DD, unique; CC-MAIN ids have a default")
     extend = actions.add_parser("extend", help="append files to a snapshot's listing", allow_abbrev=False)
     extend.add_argument("id")
     for action in (add, extend):
         files = action.add_mutually_exclusive_group(required=True)
-        files.add_argument("--paths", type=Path, metavar="FILE", help="a text file with one WARC path a line")
-        files.add_argument("--glob", metavar="PATTERN", help="a pattern of WARC paths, in quotes; ** crosses folders")
+        files.add_argument("--paths", type=Path, metavar="FILE", help="a text file with a path or URL (s3://) a line")
+        files.add_argument("--glob", metavar="PATTERN", help="a pattern of paths, in quotes; ** crosses folders")
     for action in (add, extend, actions.add_parser("list", help="all entries, by date")):
         action.add_argument("--profile", help="profile name or file (default: $GRISTMILL_PROFILE, else demo)")
 
@@ -53,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _paths(listing: Path | None, pattern: str | None) -> list[Path]:
-    """Files in listing order, or those of a pattern in name order."""
+def _paths(listing: Path | None, pattern: str | None) -> list[Path | str]:
+    """Files and URLs in listing order, or the files of a pattern in name order."""
     if pattern is not None:
         return [Path(p) for p in sorted(glob.glob(pattern, recursive=True)) if Path(p).is_file()]
     assert listing is not None
@@ -62,7 +64,8 @@ def _paths(listing: Path | None, pattern: str | None) -> list[Path]:
         lines = listing.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"cannot read {listing}: {error}") from None
-    return [listing.parent / line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in lines if line.strip()]
+    return [name if is_url(name) else listing.parent / name for name in names]
 
 
 def _line(snapshot: Snapshot) -> str:

@@ -140,7 +140,7 @@ class Mill:
         Catalogue(self.lake).add(name, day, paths)
 
     def datasets(self, name: str) -> dict[str, str]:
-        """Three documents (one kept, one too short, one a duplicate of the first), one that cleaning empties,
+        """Three documents (one kept, one too short, one a duplicate of the first), one that edits empty,
         and one reject."""
         first, short, twin, blank, lost = (i << 10 for i in range(5))
         site = f"https://{name}.example"
@@ -167,10 +167,11 @@ class Mill:
             "rejects": (rejects, None),
             "heuristics": ([{"doc_id": d, "words": 7, "chars": 30} for d in pages], Account(4, 4)),
             "language": ([{"doc_id": d, "language": "en", "score": 0.5} for d in pages], Account(4, 4)),
+            **{family: ([{"doc_id": d} for d in pages], Account(4, 4)) for family in ("url", "lines", "content", "pii")},
             "minhash": ([{"doc_id": d, **signature} for d in pages], Account(4, 4)),
             "duplicates": ([{"doc_id": d, **cluster} for d in (first, twin)], None),
             "decisions": (decisions, Account(4, 2, {"too_short": 1, "near_duplicate": 1})),
-            "corpus": ([{"doc_id": first, "text": "T"}], Account(2, 1, {"empty_after_cleaning": 1})),
+            "corpus": ([{"doc_id": first, "text": "T"}], Account(2, 1, {"too_short_after_edits": 1})),
             "index": ([{"band": 0, "key": 1, "doc_id": first}], None),
             "metrics": ([{"stage": "extract", "metric": "out", "value": 4.0}], None),
         }

@@ -23,8 +23,8 @@ def test_a_kept_page_names_record_signals_shard_and_cluster(released: Lake) -> N
     (found,) = explain(released, "https://a.example/first")
     assert (found["snapshot"], found["offset"], found["became"], found["kept"]) == ("a", 0, "document", True)
     assert found["file"].endswith("a-0.warc.gz")
-    assert found["signals"]["words"] == 7
-    assert found["signals"]["language"] == "en"
+    assert found["signals"]["heuristics"]["words"] == 7
+    assert found["signals"]["language"]["language"] == "en"
     assert found["shard"].startswith("000000 (")
     assert found["cluster"] == {"id": 0, "size": 2, "others": ["https://a.example/twin"]}
     assert "kept: in corpus shard 000000" in render(found)
@@ -44,11 +44,11 @@ def test_a_duplicate_names_the_page_that_stayed(released: Lake) -> None:
     assert "near_duplicate, value 0.9, threshold 0.8, a duplicate of https://b.example/first" in render(found)
 
 
-def test_a_page_that_cleaning_emptied_is_not_called_kept(released: Lake) -> None:
+def test_a_page_that_edits_emptied_is_not_called_kept(released: Lake) -> None:
     (found,) = explain(released, "https://a.example/blank")
     assert not found["kept"]
-    assert found["removed_by"]["reason"] == "empty_after_cleaning"
-    assert "removed: empty_after_cleaning" in render(found)
+    assert found["removed_by"]["reason"] == "too_short_after_edits"
+    assert "removed: too_short_after_edits" in render(found)
 
 
 def test_a_record_that_became_no_document_names_the_reason(released: Lake) -> None:

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from gristmill.release import DATASETS
-from gristmill.schemas import BANDS, FILE_DATASETS, HASHES, OFFSET_BITS, ROWS_PER_BAND, SCHEMAS, SIGNAL_FAMILIES
+from gristmill.datasets import SIGNAL_FAMILIES
+from gristmill.schemas import BANDS, FILE_DATASETS, HASHES, OFFSET_BITS, ROWS_PER_BAND, SCHEMAS
 
 PER_DOCUMENT = sorted(set(SCHEMAS) - {"index", "metrics"})
 

@@ -20,7 +20,7 @@ def test_a_released_snapshot_shows_its_mass_balance(lake: Lake, mill: Any) -> No
     (found,) = summary(lake)["snapshots"]
     assert (found["snapshot"], found["released"], found["verdict"]) == ("a", True, "pass")
     assert (found["records_in"], found["documents"], found["rejected"]) == (5, 4, {"http_status": 1})
-    assert found["removed"] == {"too_short": 1, "empty_after_cleaning": 1}
+    assert found["removed"] == {"too_short": 1, "too_short_after_edits": 1}
     assert (found["duplicates"], found["kept"]) == (1, 1)
     assert found["documents"] == found["kept"] + found["duplicates"] + sum(found["removed"].values())
     text = render(summary(lake))

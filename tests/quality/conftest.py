@@ -102,6 +102,8 @@ def make_mill(folder: Path, documents: Mapping[str, DocumentRow]) -> Mill:
     for dataset, columns in (
         ("documents", _documents(documents)), ("heuristics", _heuristics(documents)),
         ("language", {key: {"language": row[3], "score": 0.9} for key, row in documents.items()}),
+        *((family, {key: {} for key in documents}) for family in ("url", "lines", "content")),
+        ("pii", {key: {"pii_email": 1} for key in documents}),
         ("minhash", {key: {"content_hash": b"h" * 16, "shingles": 1} for key in documents}),
         ("decisions", _decisions(documents)), ("corpus", _corpus(documents)),
     ):  # fmt: skip
@@ -135,7 +137,8 @@ def _documents(documents: Mapping[str, DocumentRow]) -> dict[str, dict[str, Any]
     captured = datetime(2024, 3, 4, tzinfo=UTC)
     return {
         key: {"url": url, "host": url.split("/")[2] if "//" in url else url, "captured": captured, "charset": "utf-8",
-              "text": text, "title": title, "html_bytes": 9, "extractor": "test"}
+              "text": text, "title": title, "html_bytes": 9, "extractor": "test", "truncated": False,
+              "noindex": False, "noai": False}
         for key, (url, title, text, *_) in documents.items()
     }  # fmt: skip
 
@@ -158,7 +161,7 @@ def _decisions(documents: Mapping[str, DocumentRow]) -> dict[str, dict[str, Any]
 def _corpus(documents: Mapping[str, DocumentRow]) -> dict[str, dict[str, Any]]:
     found = _documents(documents)
     return {
-        key: {"url": row[0], "text": row[2], "language": row[3], "language_score": 0.9, "edited_bytes": 0,
+        key: {"url": row[0], "text": row[2], "language": row[3], "language_score": 0.9, "edited_bytes": 0, "pii_masked": 1,
               "host": found[key]["host"], "bytes": len(row[2].encode()), "chars": len(row[2])}
         for key, row in documents.items() if row[4] is None
     }  # fmt: skip

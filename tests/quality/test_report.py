@@ -183,20 +183,23 @@ def test_a_scheduled_run_that_failed_at_once_does_not_show_the_datasets_of_the_r
     assert not [name for name, digest in mill.digests.items() if digest in page]
 
 
-def test_rules_that_never_fired_and_word_rules_that_were_not_applied_are_named(mill: Any) -> None:
+def test_rules_that_never_fired_and_those_that_could_not_be_measured_are_named(mill: Any) -> None:
     words = Markup(page_of(mill)).words
     assert "Never fired" not in words
-    assert "Word rules" not in words
+    assert "not be measured" not in words
     entry, other = mill.lake.manifest(mill.digests["decisions"]).files
-    account = replace(entry.account, removed={**entry.account.removed, "b_rule": 0, "a_rule": 0, "too_short": 0})
+    account = replace(
+        entry.account, removed={**entry.account.removed, "b_rule": 0, "a_rule": 0, "too_short": 0},
+        other={"not_measured:stop_words": 2},
+    )  # fmt: skip
     tables = {f.unit: (mill.lake.read_file(f), f.account) for f in (entry, other)}
     mill.publish("decisions", {**tables, entry.unit: (tables[entry.unit][0], account)})
-    mill.edit("heuristics", lambda row: row.update(script="Thai", words_measurable=row["doc_id"] > 100))
     words = " ".join(Markup(page_of(mill)).words.split())
     assert "Never fired: a_rule, b_rule" in words
     assert "Never fired: a_rule, b_rule, " not in words
     assert words.count("a_rule") == 1, "neither in the waterfall nor among the examples"
-    assert "Word rules were not applied to 2 documents in scripts without spaces: Thai 2." in words
+    assert "could not be measured on some documents, which they therefore did not judge: stop_words 2." in words
+    assert "Personal data found: email 5. Masked in the corpus: 2." in words
 
 
 def test_runs_of_one_snapshot_keep_their_reports_apart_and_a_repeated_run_replaces_its_own(mill: Any) -> None:

@@ -30,7 +30,7 @@ def catalogue(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     configs = PROJECT / "configs"
     profile = {
         "work_dir": str(tmp_path / "work"), "lake": str(tmp_path / "lake"),
-        "policy": str(configs / "policies/default.yaml"), "gates": str(configs / "gates/default.yaml"),
+        "policy": str(configs / "policies/gristmill.yaml"), "gates": str(configs / "gates/default.yaml"),
         "mix": str(configs / "mixes/demo.yaml"), "pretrain": str(configs / "pretrain/demo.yaml"),
         "airflow": {"schedule": getattr(request, "param", "new")},
     }  # fmt: skip
