@@ -78,8 +78,10 @@ class Profile(Settings):
         return sections
 
     def stage(self, name: str, model: type[S]) -> S:
-        """The section `stages.<name>` as the typed config of the stage that owns it."""
-        return parse(model, self.stages.get(name, {}), f"{self.source}: stages.{name}")
+        """The section `stages.<name>` as the typed config of the stage that owns it; its paths are absolute."""
+        found = parse(model, self.stages.get(name, {}), f"{self.source}: stages.{name}")
+        paths = {key: value for key, value in found if isinstance(value, Path)}
+        return found.model_copy(update={key: self.root / path.expanduser() for key, path in paths.items()})
 
 
 def project_root(start: Path) -> Path:

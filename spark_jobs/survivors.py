@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from spark_jobs.policy import DuplicatePolicy
+from spark_jobs.policies.model import DuplicatePolicy
 
 
 @dataclass(frozen=True)

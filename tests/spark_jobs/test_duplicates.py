@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spark_jobs.candidates import ALL_PAIRS_BELOW, bucket_pairs, least_of_equals, unique_pairs
 from spark_jobs.deduplicate import clusters
-from spark_jobs.policy import DuplicatePolicy
+from spark_jobs.policies.model import DuplicatePolicy
 from spark_jobs.survivors import removals
 
 POLICY = DuplicatePolicy()

@@ -1,0 +1,1 @@
+"""Sub-commands of `gristmill` that need the rooms of Spark; none of them starts Spark."""

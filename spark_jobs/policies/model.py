@@ -1,0 +1,107 @@
+"""What a policy is: named rules in order, edits of what is kept, duplicates, and who stays of a cluster.
+
+The model holds what the file says. Whether its signals exist and its rules can fire is asked in `validation`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool
+
+from gristmill.settings import Settings
+
+Value = StrictBool | str
+
+
+def _no_is_a_word(code: Any) -> Any:
+    if code is False:
+        raise ValueError("YAML reads a bare no as false; write the Norwegian language as 'no', in quotes")
+    return code
+
+
+Language = Annotated[str, BeforeValidator(_no_is_a_word)]
+
+
+class Bounds(Settings):
+    """A document passes from `min` to `max`, both inclusive, compared in the signal's own type."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Rule(Bounds):
+    """Removes a document whose `signal` leaves the bounds, is or holds one of `forbid`, or none of `require`.
+
+    `languages` replaces both bounds for single languages; null switches the rule off there. `only` restricts
+    the rule to languages. A document whose signal is null passes.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    signal: str
+    forbid: list[Value] | None = Field(default=None, min_length=1)
+    require: list[Value] | None = Field(default=None, min_length=1)
+    languages: dict[Language, Bounds | None] = Field(default_factory=dict)
+    only: list[Language] | None = Field(default=None, min_length=1)
+    why: str | None = None
+
+    @property
+    def named_languages(self) -> list[str]:
+        """The languages that are treated differently from those that the rule does not name."""
+        return sorted({*self.languages, *(self.only or ())})
+
+    def bounds(self, language: str | None) -> Bounds | None:
+        """What holds for a language (None: one that the rule does not name); None where the rule is off."""
+        if self.only is not None and language not in self.only:
+            return None
+        if language is not None and language in self.languages:
+            return self.languages[language]
+        return Bounds(min=self.min, max=self.max)
+
+
+class Final(Settings):
+    """The last too-short rule, over the text as it is after the edits. `min_words` counts where words can be."""
+
+    min_chars: int = Field(default=1, ge=1)
+    min_words: int = Field(default=0, ge=0)
+
+
+class Edits(Settings):
+    """What curate does to kept text, by masks and spans that were measured before.
+
+    `lines`: column of the family `lines` that says which lines go; null keeps all. `citations`: drop `[3]`,
+    `[edit]` and `[citation needed]`. `mask_pii`: true for all types, or the list of types to mask.
+    """
+
+    lines: str | None = None
+    citations: bool = False
+    mask_pii: bool | list[str] = False
+    final: Final = Final()
+
+
+class DuplicatePolicy(Settings):
+    """`min_jaccard`: verified pairs below it do not remove; `remove: false` keeps all members."""
+
+    remove: bool = True
+    min_jaccard: float = Field(default=0.8, gt=0, le=1)
+
+
+class Policy(Settings):
+    """Rules in order, then duplicates. `survivor`: who stays of a cluster, compared in this order, then by id."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,40}$")
+    about: str = ""
+    rules: list[Rule]
+    edits: Edits = Edits()
+    duplicates: DuplicatePolicy = DuplicatePolicy()
+    survivor: list[Literal["longest", "surest_language"]] = Field(default=["longest"], min_length=1)
+
+    @property
+    def rule_names(self) -> list[str]:
+        """Names in order; the index of a rule is what `evaluate` records."""
+        return [rule.name for rule in self.rules]
+
+    def deciding(self) -> Policy:
+        """The policy without what no decision depends on: reasons and edits. Its digest is in the recipe."""
+        rules = [rule.model_copy(update={"why": None}) for rule in self.rules]
+        return self.model_copy(update={"about": "", "rules": rules, "edits": Edits()})
