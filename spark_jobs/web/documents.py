@@ -3,152 +3,212 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 from collections import Counter
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Literal
 
-import pyarrow as pa
 from pydantic import Field
 
 from gristmill.lake import Account
-from gristmill.schemas import OFFSET_BITS, SCHEMAS
+from gristmill.schemas import OFFSET_BITS
 from gristmill.settings import Settings
-from spark_jobs.web.html import EXTRACTOR, extract
-from spark_jobs.web.members import Damage
-from spark_jobs.web.warc import TYPES, Record, read_records
+from gristmill.source import local_copy, mapped
+from spark_jobs.web.archives import UnknownFormat, read_archive
+from spark_jobs.web.caps import Caps
+from spark_jobs.web.drafts import Draft, draft_of_record, draft_of_row, page_of_row, refusal, source_of
+from spark_jobs.web.engines import Engine, ExtractionError, engine
+from spark_jobs.web.isolation import FAILED, KILLED, TIMEOUT, IsolatedParser, Limits
+from spark_jobs.web.optout import OptOut
+from spark_jobs.web.page import Page, Source, read_page
+from spark_jobs.web.tables import Blank, Row, read_table, table_kind
+from spark_jobs.web.warc import TYPES, Damage, Record
 
-HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+Sink = Callable[[list[dict[str, Any]]], None]
+Item = Record | Damage | Row | Blank
+
 DAMAGE_REASON = "corrupt"
+CAPS = frozenset({"too_large", "compression_bomb"})
+QUARANTINED = CAPS | {DAMAGE_REASON, "bad_row", TIMEOUT, KILLED, FAILED}
+"""Reasons of rejects that were not judged, because they could not be read."""
+
+OTHER_TYPES = frozenset({
+    "continuation", "filedesc", "metadata", "request", "revisit", "skippable", "warcinfo",
+})  # fmt: skip
+TEXT_EXTRACTOR, TABLE_EXTRACTOR = "text-1", "table-1"
+
+_BATCH_PAGES, _BATCH_BYTES, _BATCH_ITEMS = 32, 1 << 20, 256
+_SINK_ROWS, _SINK_CHARS = 64, 8 << 20
+_MEMORY, _MEMORY_PER_BYTE = 1 << 30, 64
+_WARM_PAGE = "<html><body><p>A page that loads what the engine loads at its first use.</p></body></html>"
 
 
 class ExtractConfig(Settings):
-    """`max_record_bytes`: a record that inflates to more is quarantined."""
+    """`engine` finds the main content. A record that inflates to more than `max_record_bytes`, or to more than
+    `max_ratio` times its stored bytes, is quarantined, as is a page that takes more than `max_parse_seconds` of
+    processor time. `opt_out`: a list of pages that are left out before they are read.
+    """
 
+    engine: Literal["gristmill", "resiliparse", "trafilatura"] = "gristmill"
     max_record_bytes: int = Field(default=16 << 20, ge=1 << 10, le=1 << 30)
+    max_ratio: float = Field(default=200, gt=1)
+    max_parse_seconds: float = Field(default=20, gt=0)
+    opt_out: Path | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Extraction:
-    """Result of one file of `bytes`."""
+    """Result of one file of `bytes`. `opt_out`: digest of the list that was applied."""
 
-    documents: pa.Table
-    rejects: pa.Table
     sha256: str
     bytes: int
     account: Account
+    opt_out: str
 
 
-@dataclass
-class _Rows:
-    documents: list[dict[str, Any]] = field(default_factory=list)
-    rejects: list[dict[str, Any]] = field(default_factory=list)
-    read: int = 0
-    quarantined: int = 0
+def extract_file(path: str, file_index: int, config: ExtractConfig, documents: Sink, rejects: Sink) -> Extraction:
+    """Read a file (WARC, ARC, Parquet, JSON lines; local or by URL) once, its rows going to the sinks as they come.
+
+    A sink is called with rows of small batches, ids ascending from call to call. Memory is bounded by the record
+    cap, not by the file. Raises OSError, and a UserError for a file of an unknown kind or a list that is not valid.
+    """
+    opt_out = OptOut.of(config.opt_out)
+    found = engine(config.engine)
+    # Loaded here, so that each new process has it from the start.
+    with suppress(ExtractionError):
+        found.extract(_WARM_PAGE)
+    limits = Limits(config.max_parse_seconds, _MEMORY + _MEMORY_PER_BYTE * config.max_record_bytes)
+    with (
+        local_copy(path) as local,
+        mapped(local) as view,
+        IsolatedParser(partial(read_page, engine=found), limits) as parser,
+    ):
+        digest = hashlib.sha256(view).hexdigest()
+        job = _Job(file_index << OFFSET_BITS, opt_out, found, parser, _Outlet(documents), _Outlet(rejects))
+        for item in _items(view, config):
+            job.take(item)
+        job.finish()
+        return Extraction(digest, len(view), job.account(), opt_out.digest)
 
 
-def extract_file(path: str, file_index: int, config: ExtractConfig) -> Extraction:
-    """Read a WARC file once. Memory is bounded by the record cap and the extracted text, not by the file."""
-    size = Path(path).stat().st_size
-    rows, digest = _Rows(), hashlib.sha256()
-    if size:
-        with (
-            Path(path).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-            memoryview(mapped) as view,
-        ):
-            digest.update(view)
-            for item in read_records(view, config.max_record_bytes):
-                # Counted here, not from the rows, so that the balance shows a record that became none.
-                rows.read += isinstance(item, Damage) or item.type in TYPES
-                _take(rows, item, file_index << OFFSET_BITS)
-    removed = Counter(row["reason"] for row in rows.rejects)
-    # Damage and oversized records are quarantined, not judged.
-    for reason in (DAMAGE_REASON, "too_large"):
-        removed.pop(reason, None)
-    account = Account(rows.read, len(rows.documents), dict(sorted(removed.items())), rows.quarantined)
-    return Extraction(
-        _table("documents", rows.documents), _table("rejects", rows.rejects), digest.hexdigest(), size, account
-    )
-
-
-def _take(rows: _Rows, item: Record | Damage, base: int) -> None:
-    if isinstance(item, Damage):
-        rows.quarantined += 1
-        rows.rejects.append(_reject(base | item.offset, None, item.reason, None, None, DAMAGE_REASON, item.bytes))
-        return
-    if item.type not in TYPES:
-        return
-    document, reason = _document(item, base)
-    if document is not None:
-        rows.documents.append(document)
-        return
-    rows.quarantined += reason == "too_large"
-    mime = _mime(item) or None
-    rows.rejects.append(_reject(base | item.offset, item.url, item.type, item.status, mime, reason, len(item.body)))
-
-
-def _document(record: Record, base: int) -> tuple[dict[str, Any] | None, str]:
-    """(document, "") or (None, reason)."""
-    if record.problem is not None:
-        return None, record.problem
-    if record.url is None:
-        return None, "no_url"
-    if record.status is None:
-        return None, "not_http"
-    if record.status != 200:
-        return None, "http_status"
-    if not record.body:
-        return None, "empty_body"
-    if not _is_html(record):
-        return None, "not_html"
-    found = extract(record.body, record.http.get("content-type", ""))
-    if found.problem is not None:
-        return None, found.problem
-    return {
-        "doc_id": base | record.offset, "url": record.url, "host": _host(record.url),
-        "captured": _captured(record.headers.get("warc-date", "")), "charset": found.charset, "text": found.text,
-        "title": found.title, "html_bytes": len(record.body), "extractor": EXTRACTOR,
-    }, ""  # fmt: skip
-
-
-def _is_html(record: Record) -> bool:
-    mime = _mime(record)
-    if mime:
-        return mime in HTML_TYPES
-    head = record.body[:512].lstrip().lower()
-    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))
-
-
-def _mime(record: Record) -> str:
-    return record.http.get("content-type", "").split(";")[0].strip().lower()
-
-
-def _host(url: str) -> str:
+def _items(data: memoryview, config: ExtractConfig) -> Iterator[Item]:
+    kind = table_kind(data)
+    if kind is not None:
+        return read_table(data, kind, config.max_record_bytes)
     try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
+        return read_archive(data, Caps(config.max_record_bytes, config.max_ratio))
+    except UnknownFormat:
+        # One such file among thousands is for the gate on lost bytes to weigh.
+        return iter([Damage(0, len(data), "unknown_format")] if data else [])
 
 
-def _captured(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
+class _Outlet:
+    """Rows on their way to a sink."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink, self._rows, self._chars = sink, list[dict[str, Any]](), 0
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        self._chars += len(row.get("text") or "")
+        if len(self._rows) >= _SINK_ROWS or self._chars >= _SINK_CHARS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            self._sink(self._rows)
+        self._rows, self._chars = [], 0
 
 
-def _reject(
-    doc_id: int, url: str | None, record_type: str, status: int | None, mime: str | None, reason: str, size: int
-) -> dict[str, Any]:
-    return {
-        "doc_id": doc_id, "url": url, "record_type": record_type, "status": status, "mime": mime, "reason": reason,
-        "bytes": size,
-    }  # fmt: skip
+class _Job:
+    """One file: while the parser has one batch, the next is read."""
+
+    def __init__(
+        self, base: int, opt_out: OptOut, engine: Engine, parser: IsolatedParser, documents: _Outlet, rejects: _Outlet
+    ) -> None:
+        self._base, self._opt_out, self._parser = base, opt_out, parser
+        self._extractor = f"{engine.name}-{engine.version}"
+        self._documents, self._rejects = documents, rejects
+        self._reading: list[tuple[Draft, Source | Page | str]] = []
+        self._parsing: list[tuple[Draft, Source | Page | str]] = []
+        self._pages = self._page_bytes = self._read = self._out = 0
+        self._removed: Counter[str] = Counter()
+        self._other: Counter[str] = Counter()
+
+    def take(self, item: Item) -> None:
+        """The next record, row or damage of the file."""
+        if isinstance(item, Blank) or (isinstance(item, Record) and item.type not in TYPES):
+            self._other[_other_kind(item)] += 1
+            return
+        # Counted here, not from the rows, so that the balance shows a record that became none.
+        self._read += 1
+        draft, outcome = self._draft(item)
+        self._reading.append((draft, outcome))
+        if isinstance(outcome, Source):
+            self._pages += 1
+            self._page_bytes += len(outcome.body)
+        if self._pages >= _BATCH_PAGES or self._page_bytes >= _BATCH_BYTES or len(self._reading) >= _BATCH_ITEMS:
+            self._turn()
+
+    def finish(self) -> None:
+        """Whatever is on its way goes to the sinks."""
+        self._turn()
+        self._turn()
+        self._documents.flush()
+        self._rejects.flush()
+
+    def account(self) -> Account:
+        """The balance of the file."""
+        removed = {reason: n for reason, n in sorted(self._removed.items()) if reason not in QUARANTINED}
+        quarantined = sum(n for reason, n in self._removed.items() if reason in QUARANTINED)
+        return Account(self._read, self._out, removed, quarantined, dict(sorted(self._other.items())))
+
+    def _draft(self, item: Record | Damage | Row) -> tuple[Draft, Source | Page | str]:
+        if isinstance(item, Damage):
+            # What a cap stopped is there to be read with another one; the rest is lost.
+            reason = item.reason if item.reason in CAPS else DAMAGE_REASON
+            return Draft(self._base | item.offset, None, None, item.reason, item.bytes), reason
+        if isinstance(item, Row):
+            draft = draft_of_row(item, self._base)
+            return draft, item.problem or self._opted_out(draft) or page_of_row(item)
+        draft = draft_of_record(item, self._base)
+        if draft.url is None and item.problem is None:
+            return draft, "no_url"
+        return draft, self._opted_out(draft) or refusal(item) or source_of(item)
+
+    def _opted_out(self, draft: Draft) -> str | None:
+        found = draft.canonical_url is not None and self._opt_out.match(draft.canonical_url)
+        return "opted_out" if found else None
+
+    def _turn(self) -> None:
+        """Take the batch that is parsed, hand over the one that is read, and let go of the former."""
+        pages = iter(self._parser.collect())
+        done, self._parsing, self._reading = self._parsing, self._reading, []
+        self._pages = self._page_bytes = 0
+        self._parser.submit([outcome for _, outcome in self._parsing if isinstance(outcome, Source)])
+        for draft, outcome in done:
+            if isinstance(outcome, Source):
+                extractor = self._extractor if outcome.html else TEXT_EXTRACTOR
+                self._emit(draft, next(pages), extractor)
+            else:
+                self._emit(draft, outcome, TABLE_EXTRACTOR)
+
+    def _emit(self, draft: Draft, outcome: Page | str, extractor: str) -> None:
+        reason = outcome if isinstance(outcome, str) else outcome.problem
+        if isinstance(outcome, Page) and reason is None:
+            self._out += 1
+            self._documents.add(draft.document(outcome, extractor))
+        else:
+            assert reason is not None
+            self._removed[reason] += 1
+            self._rejects.add(draft.reject(reason))
 
 
-def _table(dataset: str, rows: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(sorted(rows, key=lambda row: int(row["doc_id"])), schema=SCHEMAS[dataset])
+def _other_kind(item: Record | Blank) -> str:
+    """One of a few names, whatever a file calls its records."""
+    if isinstance(item, Blank):
+        return "blank_line"
+    return item.type if item.type in OTHER_TYPES else "unknown"
