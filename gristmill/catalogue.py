@@ -124,21 +124,28 @@ class Catalogue:
 
     def pinned(self, snapshot_id: str, file_index: int) -> str | None:
         """sha256 of an input file as it was first read; None before."""
-        data = self.storage.get(_pin_key(snapshot_id, file_index))
-        return None if data is None else str(json.loads(data)["sha256"])
+        return self._pin(snapshot_id, file_index).get("sha256")
 
-    def pin(self, snapshot_id: str, file: InputFile, sha256: str) -> None:
-        """Pin the digest at first read, check it ever after.
+    def offsets(self, snapshot_id: str, file_index: int) -> str:
+        """What the offset in the file's doc_ids counts: bytes of the `file`, of its inflated `stream`, or a `row`."""
+        return self._pin(snapshot_id, file_index).get("offsets", "file")
+
+    def pin(self, snapshot_id: str, file: InputFile, sha256: str, offsets: str = "file") -> None:
+        """Pin digest and offsets at first read, check the digest ever after.
 
         Raises CatalogueError when the file is not the one that was read first.
         """
         key = _pin_key(snapshot_id, file.file_index)
-        self.storage.put_if_absent(key, canonical_json({"sha256": sha256}))
+        self.storage.put_if_absent(key, canonical_json({"sha256": sha256, "offsets": offsets}))
         if (pinned := self.pinned(snapshot_id, file.file_index)) != sha256:
             raise CatalogueError(
                 f"{file.path} changed since it was first read (sha256 {pinned} then, {sha256} now); "
                 f"restore it, or add the new file as a new snapshot"
             )
+
+    def _pin(self, snapshot_id: str, file_index: int) -> dict[str, str]:
+        data = self.storage.get(_pin_key(snapshot_id, file_index))
+        return {} if data is None else dict(json.loads(data))
 
 
 def default_date(snapshot_id: str) -> date | None:

@@ -41,9 +41,10 @@ def nearest_urls(lake: Lake, url: str, count: int = 3) -> list[str]:
 
 
 def _record(lake: Lake, current: Release, doc_id: int) -> dict[str, Any]:
-    file = Catalogue(lake).get(current.snapshot).files[doc_id >> OFFSET_BITS]
-    offset = doc_id & ((1 << OFFSET_BITS) - 1)
-    return {"snapshot": current.snapshot, "file": file.path, "offset": offset, "doc_id": doc_id}
+    catalogue, index = Catalogue(lake), doc_id >> OFFSET_BITS
+    file = catalogue.get(current.snapshot).files[index]
+    offset, offsets = doc_id & ((1 << OFFSET_BITS) - 1), catalogue.offsets(current.snapshot, index)
+    return {"snapshot": current.snapshot, "file": file.path, "offset": offset, "offsets": offsets, "doc_id": doc_id}
 
 
 def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from gristmill.lake import Lake
 from gristmill.printable import printable
 from gristmill.profile import load_profile
 
+_PLACES = {"file": "byte {:,}", "stream": "byte {:,} of the inflated stream", "row": "row {:,}"}
 HELP = "show what became of a page: its record, signals, the rule that removed it, or its shard and cluster"
 
 
@@ -43,7 +44,8 @@ def render(entry: dict[str, Any]) -> str:
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:
-    lines = [f"{entry['snapshot']}: {entry['file']} at byte {entry['offset']:,} (doc_id {entry['doc_id']})"]
+    place = _PLACES[entry["offsets"]].format(entry["offset"])
+    lines = [f"{entry['snapshot']}: {entry['file']} at {place} (doc_id {entry['doc_id']})"]
     if entry["became"] == "reject":
         return [*lines, f"  rejected: {entry['reason']} (HTTP status {entry['status']}, {entry['mime']})"]
     facts = [f"published {entry['published']}"] if entry["published"] else []

@@ -17,7 +17,7 @@ from gristmill.lake import Account
 from gristmill.schemas import OFFSET_BITS
 from gristmill.settings import Settings
 from gristmill.source import local_copy, mapped
-from spark_jobs.web.archives import UnknownFormat, read_archive
+from spark_jobs.web.archives import UnknownFormat, layout_of, read_archive
 from spark_jobs.web.caps import Caps
 from spark_jobs.web.drafts import Draft, draft_of_record, draft_of_row, page_of_row, refusal, source_of
 from spark_jobs.web.engines import Engine, ExtractionError, engine
@@ -29,6 +29,7 @@ from spark_jobs.web.warc import TYPES, Damage, Record
 
 Sink = Callable[[list[dict[str, Any]]], None]
 Item = Record | Damage | Row | Blank
+Offsets = Literal["file", "stream", "row"]
 
 DAMAGE_REASON = "corrupt"
 CAPS = frozenset({"too_large", "compression_bomb"})
@@ -61,11 +62,14 @@ class ExtractConfig(Settings):
 
 @dataclass(frozen=True)
 class Extraction:
-    """Result of one file of `bytes`. `opt_out`: digest of the list that was applied."""
+    """Result of one file of `bytes`. `offsets`: what the offset in its ids counts, bytes of the `file`, bytes of the
+    inflated `stream`, or a `row`. `opt_out`: digest of the list that was applied.
+    """
 
     sha256: str
     bytes: int
     account: Account
+    offsets: Offsets
     opt_out: str
 
 
@@ -88,21 +92,23 @@ def extract_file(path: str, file_index: int, config: ExtractConfig, documents: S
     ):
         digest = hashlib.sha256(view).hexdigest()
         job = _Job(file_index << OFFSET_BITS, opt_out, found, parser, _Outlet(documents), _Outlet(rejects))
-        for item in _items(view, config):
+        offsets, items = _items(view, config)
+        for item in items:
             job.take(item)
         job.finish()
-        return Extraction(digest, len(view), job.account(), opt_out.digest)
+        return Extraction(digest, len(view), job.account(), offsets, opt_out.digest)
 
 
-def _items(data: memoryview, config: ExtractConfig) -> Iterator[Item]:
+def _items(data: memoryview, config: ExtractConfig) -> tuple[Offsets, Iterator[Item]]:
     kind = table_kind(data)
     if kind is not None:
-        return read_table(data, kind, config.max_record_bytes)
+        return "row", read_table(data, kind, config.max_record_bytes)
+    caps = Caps(config.max_record_bytes, config.max_ratio)
     try:
-        return read_archive(data, Caps(config.max_record_bytes, config.max_ratio))
+        return layout_of(data, caps).offsets, read_archive(data, caps)
     except UnknownFormat:
         # One such file among thousands is for the gate on lost bytes to weigh.
-        return iter([Damage(0, len(data), "unknown_format")] if data else [])
+        return "file", iter([Damage(0, len(data), "unknown_format")] if data else [])
 
 
 class _Outlet:

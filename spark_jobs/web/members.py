@@ -1,150 +1,78 @@
-"""A crawl file cut into gzip members, or plain records, each known to be complete or damaged."""
+"""Archives with one record in each compressed frame, as the standards ask: a record's address is its frame's."""
 
 from __future__ import annotations
 
-import re
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
-GZIP_MAGIC = b"\x1f\x8b\x08"
-CHUNK = 1 << 16
-_VERSION = re.compile(rb"WARC/[0-9]\.[0-9]{1,2}\r\n")
+from spark_jobs.web.cut import NEWLINES, Cut, Cutter
+from spark_jobs.web.frames import FrameError, Frames
+from spark_jobs.web.heads import MAX_HEAD, Format
+from spark_jobs.web.views import Run, Sliding
+from spark_jobs.web.warc import TYPES, Damage, Record, record_of
 
+__all__ = ["read_members"]
 
-@dataclass(frozen=True)
-class Damage:
-    """`bytes` of the file from `offset` on that hold no readable record."""
-
-    offset: int
-    bytes: int
-    reason: str
+_MAX_NAMED = 1000
+"""Records of one frame that are told apart; what follows is lost together."""
 
 
-@dataclass(frozen=True)
-class Member:
-    """Decompressed bytes of one member; only the first of them where it exceeds the cap (not `whole`)."""
-
-    offset: int
-    end: int
-    data: bytes
-    whole: bool
-
-    @property
-    def length(self) -> int:
-        return self.end - self.offset
-
-
-def read_members(data: memoryview, cap: int) -> Iterator[Member | Damage]:
-    """The members of a file in its order, damage in its place. Of one that inflates to more than `cap`, the head."""
-    # A file whose first member is damaged is still one of members.
-    plain = bytes(data[:5]) == b"WARC/" or _next_member(data, 0) == len(data)
-    return (_plain_records if plain else _gzip_members)(data, cap)
-
-
-def _gzip_members(data: memoryview, cap: int) -> Iterator[Member | Damage]:
-    offset = 0
-    while offset < len(data):
-        member = _inflate(data, offset, cap)
-        if member is None:
-            end = _next_member(data, offset + 1)
-            yield Damage(offset, end - offset, "truncated" if end == len(data) else "corrupt")
-            offset = end
+def read_members(frames: Frames, form: Format) -> Iterator[Record | Damage]:
+    """The records of a file in its order, damage in its place. A frame is believed only when it is whole."""
+    position = 0
+    while position < len(frames.data):
+        end = frames.skippable(position)
+        if end is not None:
+            yield Record(position, "skippable", {}, stored_bytes=end - position)
         else:
-            yield member
-            offset = member.end
+            run = Run(frames, position, limit=1)
+            items = _items(Cutter(Sliding(run), form, frames.caps.max_record_bytes, framed=True))
+            while run.read():
+                pass
+            if run.error is None:
+                end = run.position
+                yield from _addressed(items, position, end, frames)
+            else:
+                end = frames.following(position + 1, form.begins)
+                yield _broken(position, end, run.error, frames, form)
+        position = end
 
 
-def _inflate(data: memoryview, offset: int, cap: int) -> Member | None:
-    """The member at `offset`, or None when it is damaged. Holds little more than `cap` bytes of it."""
-    inflater = zlib.decompressobj(31)
-    parts: list[bytes] = []
-    size, position = 0, offset
-    pending = b""
-    try:
-        while not inflater.eof:
-            if not pending:
-                pending = bytes(data[position : position + CHUNK])
-                if not pending:
-                    return None
-                position += len(pending)
-            part = inflater.decompress(pending, CHUNK)
-            pending = inflater.unconsumed_tail
-            size += len(part)
-            parts.append(part)
-            if size > cap:
-                del parts[1:]
-    except zlib.error:
-        return None
-    return Member(offset, position - len(inflater.unused_data), b"".join(parts), size <= cap)
+def _items(cutter: Cutter) -> list[Cut | Damage]:
+    """What one frame holds, up to the first damage; only the first block is kept."""
+    items: list[Cut | Damage] = []
+    position = 0
+    while (item := cutter.next(position)) is not None:
+        if isinstance(item, Damage):
+            return [*items, item]
+        if len(items) == _MAX_NAMED:
+            return [*items, Damage(position, 0, "too_many_records_in_member")]
+        items.append(replace(item, block=b"") if items else item)
+        position = item.end
+    return items
 
 
-def _next_member(data: memoryview, start: int) -> int:
-    """Offset of the next gzip member that starts a WARC record, or the end of the file."""
-    position = start
-    while position < len(data):
-        window = bytes(data[position : position + CHUNK])
-        found = window.find(GZIP_MAGIC)
-        if found < 0:
-            position += max(1, len(window) - len(GZIP_MAGIC) + 1)
-            continue
-        position += found
-        try:
-            if zlib.decompressobj(31).decompress(bytes(data[position : position + 4096]), 5) == b"WARC/":
-                return position
-        except zlib.error:
-            pass
-        position += 1
-    return len(data)
-
-
-def _plain_records(data: memoryview, cap: int) -> Iterator[Member | Damage]:
-    offset = 0
-    while offset < len(data):
-        end = _record_end(data, offset)
-        if end is None:
-            following = _next_record(data, offset + 1)
-            yield Damage(offset, following - offset, "truncated" if following == len(data) else "corrupt")
-            offset = following
+def _addressed(items: list[Cut | Damage], start: int, end: int, frames: Frames) -> Iterator[Record | Damage]:
+    """The items of the frame between `start` and `end`. The first has its address; others have those that follow."""
+    room = end - start
+    if len(items) > room:
+        items = [*items[: room - 1], Damage(0, 0, "too_many_records_in_member")]
+    for index, item in enumerate(items or [Damage(0, 0, "no_record")]):
+        offset = start + index
+        stored = end - offset if index >= len(items) - 1 else 1
+        if isinstance(item, Cut):
+            extra = "not_seekable" if index and item.headers["warc-type"].strip().lower() in TYPES else item.problem
+            yield record_of(offset, stored, item.headers, item.block, extra, frames.caps)
+        elif item.reason in ("truncated", "corrupt"):
+            yield Damage(offset, stored, "bad_record" if index else "no_record")
         else:
-            whole = end - offset <= cap
-            yield Member(offset, end, bytes(data[offset : end if whole else offset + CHUNK]), whole)
-            offset = end
+            yield Damage(offset, stored, item.reason)
 
 
-def _record_end(data: memoryview, offset: int) -> int | None:
-    """End of the plain record at `offset` by its Content-Length, or None when it is not whole.
-
-    A length that ends in the middle of something, with the start of another record before, is wrong.
-    """
-    head = bytes(data[offset : offset + CHUNK])
-    stop = head.find(b"\r\n\r\n")
-    if not head.startswith(b"WARC/") or stop < 0:
-        return None
-    for line in head[:stop].split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and re.fullmatch(rb"[0-9]{1,18}", value.strip()):
-            end = offset + stop + 4 + int(value)
-            ends_well = re.match(rb"\r\n|\r?\Z|WARC/", bytes(data[end : end + 5]))
-            if end > len(data) or (not ends_well and _VERSION.search(data[offset + stop : end])):
-                return None
-            while bytes(data[end : end + 2]) == b"\r\n":
-                end += 2
-            return len(data) if bytes(data[end : end + 2]) == b"\r" else end
-    return None
-
-
-def _next_record(data: memoryview, start: int) -> int:
-    """Offset of the next whole plain record, or the end of the file."""
-    position = start
-    while position < len(data):
-        window = bytes(data[position : position + CHUNK])
-        found = _VERSION.search(window)
-        if found is None:
-            position += max(1, len(window) - len(b"WARC/1.10\r"))
-            continue
-        position += found.start()
-        if _record_end(data, position) is not None:
-            return position
-        position += 1
-    return len(data)
+def _broken(start: int, end: int, error: FrameError, frames: Frames, form: Format) -> Record | Damage:
+    """A frame that cannot be inflated to its end; of a bomb the header is read, since its record is whole."""
+    if error.reason == "compression_bomb":
+        head = form.parse(frames.head(start, MAX_HEAD).lstrip(NEWLINES))
+        if head is not None and "warc-type" in head.headers:
+            return record_of(start, end - start, head.headers, b"", error.reason, frames.caps)
+    return Damage(start, end - start, frames.reason(error, end))

@@ -167,7 +167,9 @@ class Mill:
             "rejects": (rejects, None),
             "heuristics": ([{"doc_id": d, "words": 7, "chars": 30} for d in pages], Account(4, 4)),
             "language": ([{"doc_id": d, "language": "en", "score": 0.5} for d in pages], Account(4, 4)),
-            **{family: ([{"doc_id": d} for d in pages], Account(4, 4)) for family in ("url", "lines", "content", "pii")},
+            **{
+                family: ([{"doc_id": d} for d in pages], Account(4, 4)) for family in ("url", "lines", "content", "pii")
+            },
             "minhash": ([{"doc_id": d, **signature} for d in pages], Account(4, 4)),
             "duplicates": ([{"doc_id": d, **cluster} for d in (first, twin)], None),
             "decisions": (decisions, Account(4, 2, {"too_short": 1, "near_duplicate": 1})),

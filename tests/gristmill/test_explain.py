@@ -69,6 +69,7 @@ def test_what_is_not_released_is_not_explained(lake: Lake, mill: Any) -> None:
 
 
 def test_what_a_crawl_says_cannot_steer_the_terminal() -> None:
-    entry = {"snapshot": "a", "file": "f", "offset": 0, "doc_id": 0, "became": "reject", "reason": "not_html",
+    entry = {"snapshot": "a", "file": "f", "offset": 0, "offsets": "file", "doc_id": 0,
+             "became": "reject", "reason": "not_html",
              "status": 200, "mime": "text/\x1b[31mred\x1b]0;title\x07"}  # fmt: skip
     assert "text/\\x1b[31mred\\x1b]0;title\\x07" in render(entry)

@@ -30,7 +30,7 @@ def test_an_input_is_the_given_one_else_the_newest_in_the_ledger(lake: Lake, mil
         current.outputs["mix"] = digest
     assert resolve_inputs(lake, "a", [("tokens", "1")], ("mix", "tokens")) == {"mix": digest, "tokens": "1"}
     assert resolve_inputs(lake, "a", [("mix", "2")], ("mix",)) == {"mix": "2"}
-    with pytest.raises(LakeError, match="no 'corpus' for a yet; run `python -m spark_jobs.curate --snapshot a` first"):
+    with pytest.raises(LakeError, match=r"no 'corpus' for a yet; run `python -m spark_jobs.curate --snapshot a` first"):
         resolve_inputs(lake, "a", [], ("corpus",))
 
 

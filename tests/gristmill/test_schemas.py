@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from gristmill.release import DATASETS
 from gristmill.datasets import SIGNAL_FAMILIES
+from gristmill.release import DATASETS
 from gristmill.schemas import BANDS, FILE_DATASETS, HASHES, OFFSET_BITS, ROWS_PER_BAND, SCHEMAS
 
 PER_DOCUMENT = sorted(set(SCHEMAS) - {"index", "metrics"})

@@ -161,8 +161,8 @@ def _decisions(documents: Mapping[str, DocumentRow]) -> dict[str, dict[str, Any]
 def _corpus(documents: Mapping[str, DocumentRow]) -> dict[str, dict[str, Any]]:
     found = _documents(documents)
     return {
-        key: {"url": row[0], "text": row[2], "language": row[3], "language_score": 0.9, "edited_bytes": 0, "pii_masked": 1,
-              "host": found[key]["host"], "bytes": len(row[2].encode()), "chars": len(row[2])}
+        key: {"url": row[0], "text": row[2], "language": row[3], "language_score": 0.9, "edited_bytes": 0,
+              "host": found[key]["host"], "bytes": len(row[2].encode()), "chars": len(row[2]), "pii_masked": 1}
         for key, row in documents.items() if row[4] is None
     }  # fmt: skip
 
