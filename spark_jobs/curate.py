@@ -1,4 +1,4 @@
-"""curate: kept documents, cleaned and measured again, in even shards; and their index segment.
+"""curate: kept documents, edited, masked and measured again, in even shards; and their index segment.
 
 Shards are contiguous runs of documents cut by kept bytes, so nothing is shuffled: one task per shard reads
 its few input files in place.
@@ -18,21 +18,23 @@ from pydantic import Field
 from gristmill.lake import Account, FileEntry, Lake, LakeError
 from gristmill.ledger import Attempt
 from gristmill.process import run_main
-from gristmill.schemas import OFFSET_BITS, SCHEMAS
+from gristmill.schemas import MEASURED_AGAIN, OFFSET_BITS, SCHEMAS
 from gristmill.settings import Settings
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs import index
+from spark_jobs.edits import edited, too_short
+from spark_jobs.policies.loading import load_policy
+from spark_jobs.policies.model import Edits
+from spark_jobs.policies.registry import installed
 from spark_jobs.stage import StageContext, stage_main
-from spark_jobs.text.clean import clean
 from spark_jobs.text.heuristics import heuristics
-from spark_jobs.text.language import language
+from spark_jobs.text.languages import languages
 from spark_jobs.text.minhash import minhash
 
-NAME, VERSION = "curate", 1
-INPUTS = ("documents", "decisions", "heuristics", "minhash")
-FAMILIES = ("documents", "decisions")
-CARRIED = ("doc_id", "url", "host", "captured", "title", "cluster_id", "cluster_size")
-MEASURED_AGAIN = [n for n in SCHEMAS["heuristics"].names if n in SCHEMAS["corpus"].names and n != "doc_id"]
+NAME, VERSION = "curate", 2
+INPUTS = ("documents", "heuristics", "lines", "minhash", "decisions")
+CARRIED = ("doc_id", "url", "canonical_url", "host", "captured", "published", "title", "cluster_id", "cluster_size")
+TOO_SHORT = "too_short_after_edits"
 
 
 class CurateConfig(Settings):
@@ -44,12 +46,14 @@ class CurateConfig(Settings):
 def run(context: StageContext) -> Attempt:
     """The whole stage."""
     config = context.profile.stage(NAME, CurateConfig)
+    edits = load_policy(context.profile.policy, installed()).edits
     lake = context.lake
     ids, sizes = kept_documents(lake, context.inputs["decisions"], context.inputs["heuristics"])
     bounds = shard_bounds(ids, sizes, config.shard_bytes)
-    stage = Stage(NAME, VERSION, ("corpus",), config, compute)
+    # Where shards are cut is in each unit's range; of the policy, only the edits change a text.
+    stage = Stage(NAME, VERSION, ("corpus",), edits, compute)
     with context.attempt(NAME, config) as attempt:
-        units = _units(lake, context.inputs, bounds)
+        units = _units(lake, context.inputs, bounds, edits)
         corpus = run_stage(lake, stage, units, context.tasks, attempt, expected_in=len(ids))["corpus"]
         segment = index.run_index(context, attempt)
         attempt.summary.update({"kept": corpus.rows, "shards": len(corpus.files), "index_keys": segment.rows})
@@ -75,8 +79,9 @@ def shard_bounds(ids: NDArray[np.int64], sizes: NDArray[np.int64], shard_bytes: 
     return [int(ids[start]) for start in starts] + [int(ids[-1]) + 1]
 
 
-def _units(lake: Lake, inputs: Mapping[str, str], bounds: Sequence[int]) -> list[Unit]:
-    files = {name: lake.manifest(inputs[name]).files for name in FAMILIES}
+def _units(lake: Lake, inputs: Mapping[str, str], bounds: Sequence[int], edits: Edits) -> list[Unit]:
+    names = ("documents", "decisions", *(["lines"] if edits.lines else []))
+    files = {name: lake.manifest(inputs[name]).files for name in names}
     return [_unit(number, low, high, files) for number, (low, high) in enumerate(pairwise(bounds))]
 
 
@@ -89,15 +94,13 @@ def _unit(number: int, low: int, high: int, files: dict[str, tuple[FileEntry, ..
     return Unit(f"{number:05d}", {**inputs, "range": f"{low}-{high}"}, {**mine, "low": low, "high": high}, weight)
 
 
-def compute(lake: Lake, unit: Unit, config: CurateConfig) -> UnitOutput:
-    """One shard: clean the text, drop what cleaning emptied, measure again with the same kernels."""
-    documents = _kept_rows(lake, unit)
-    text = clean(documents.column("text").combine_chunks())
-    empty = pc.equal(pc.binary_length(text), 0)
-    before = pc.binary_length(documents.column("text")).filter(pc.invert(empty)).combine_chunks()
-    documents, text = documents.filter(pc.invert(empty)), text.filter(pc.invert(empty))
+def compute(lake: Lake, unit: Unit, edits: Edits) -> UnitOutput:
+    """One shard: edit the text, measure again with the same kernels, drop what has become too short."""
+    documents = _kept_rows(lake, unit, edits)
     doc_id = documents.column("doc_id").combine_chunks()
-    spoken = language(doc_id, text)
+    before = documents.column("text").combine_chunks()
+    text, masked = edited(before, documents.column(edits.lines).combine_chunks() if edits.lines else None, edits)
+    spoken = languages(doc_id, text)
     measured = heuristics(doc_id, text, spoken.column("language").combine_chunks())
     columns = {
         **{name: documents.column(name) for name in CARRIED},
@@ -106,27 +109,33 @@ def compute(lake: Lake, unit: Unit, config: CurateConfig) -> UnitOutput:
         "language": spoken.column("language"),
         "language_score": spoken.column("score"),
         "content_hash": minhash(doc_id, text).column("content_hash"),
-        "edited_bytes": pc.subtract(before, pc.binary_length(text)),
+        "edited_bytes": pc.cast(pc.subtract(pc.binary_length(before), pc.binary_length(text)), pa.int32()),
+        "pii_masked": masked,
     }
-    dropped = pc.sum(empty).as_py() or 0
-    account = Account(len(text) + dropped, len(text), {"empty_after_cleaning": dropped} if dropped else {})
     table = pa.table({name: columns[name] for name in SCHEMAS["corpus"].names})
-    return UnitOutput({"corpus": table}, {"corpus": account})
+    long_enough = table.filter(pc.invert(too_short(measured, edits)))
+    dropped = table.num_rows - long_enough.num_rows
+    account = Account(table.num_rows, long_enough.num_rows, {TOO_SHORT: dropped} if dropped else {})
+    return UnitOutput({"corpus": long_enough}, {"corpus": account})
 
 
-def _kept_rows(lake: Lake, unit: Unit) -> pa.Table:
-    """The shard's kept documents with their cluster, by doc_id."""
+def _kept_rows(lake: Lake, unit: Unit, edits: Edits) -> pa.Table:
+    """The shard's kept documents with their cluster and, where lines are edited, their mask; by doc_id."""
+    others = {"decisions": ["kept", "cluster_id", "cluster_size"]}
+    if edits.lines:
+        others["lines"] = [edits.lines]
     parts = []
-    for entry, decided in zip(unit.payload["documents"], unit.payload["decisions"], strict=True):
-        table = lake.read_file(entry, ["doc_id", "url", "host", "captured", "title", "text"])
-        decisions = lake.read_file(decided, ["doc_id", "kept", "cluster_id", "cluster_size"])
-        if not decisions.column("doc_id").equals(table.column("doc_id")):
-            raise LakeError(f"unit {entry.unit}: documents and decisions do not hold the same documents")
-        for name in ("cluster_id", "cluster_size"):
-            table = table.append_column(name, decisions.column(name))
+    for place, entry in enumerate(unit.payload["documents"]):
+        table = lake.read_file(entry, [n for n in (*CARRIED, "text") if n in SCHEMAS["documents"].names])
+        for dataset, names in others.items():
+            beside = lake.read_file(unit.payload[dataset][place], ["doc_id", *names])
+            if not beside.column("doc_id").equals(table.column("doc_id")):
+                raise LakeError(f"unit {entry.unit}: documents and {dataset} do not hold the same documents")
+            for name in names:
+                table = table.append_column(name, beside.column(name))
         doc_id = table.column("doc_id")
         inside = pc.and_(pc.greater_equal(doc_id, unit.payload["low"]), pc.less(doc_id, unit.payload["high"]))
-        parts.append(table.filter(pc.and_(inside, decisions.column("kept"))))
+        parts.append(table.filter(pc.and_(inside, table.column("kept"))))
     return pa.concat_tables(parts).combine_chunks()
 
 

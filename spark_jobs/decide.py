@@ -8,18 +8,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gristmill.catalogue import Catalogue
+from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.lake import Account, FileEntry, Lake, sha256_json
 from gristmill.ledger import Attempt
-from gristmill.process import run_main
+from gristmill.process import run_main, say
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
-from spark_jobs.policy import Policy, first_rule, load_policy
+from spark_jobs.policies.decisions import DUPLICATES, Order, survivor_order
+from spark_jobs.policies.evaluate import first_rule, judge
+from spark_jobs.policies.history import firing_history, silent_rules
+from spark_jobs.policies.inputs import Columns, columns, read_signals, stored_manifests
+from spark_jobs.policies.loading import load_policy
+from spark_jobs.policies.model import Policy
+from spark_jobs.policies.registry import installed
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.survivors import Removal, removals
 
-NAME, VERSION = "decide", 2
-DUPLICATES = ("exact_duplicate", "near_duplicate")
-INPUTS = ("heuristics", "language", "duplicates")
+NAME, VERSION = "decide", 3
+INPUTS = ("documents", *SIGNAL_FAMILIES, "duplicates")
 SMALL_ROWS = 5_000_000
 """Below this many documents one process decides sooner than Spark starts."""
 
@@ -29,72 +36,70 @@ Signals = Mapping[str, FileEntry]
 
 def run(context: StageContext) -> Attempt:
     """The whole stage: rules per file, then clusters by keys, then decisions per file."""
-    policy = load_policy(context.profile.policy)
+    policy = load_policy(context.profile.policy, installed())
     lake = context.lake
-    families = {name: lake.manifest(context.inputs[name]) for name in ("heuristics", "language")}
-    files = [
-        {name: manifest.file(entry.unit) for name, manifest in families.items()}
-        for entry in families["heuristics"].files
-    ]
+    wanted = columns(policy, installed())
+    families = stored_manifests(lake, context.scope, policy, wanted, context.inputs)
+    files = [{n: m.file(entry.unit) for n, m in families.items()} for entry in families["language"].files]
     with context.attempt(NAME, policy) as attempt:
-        removed = resolve(context, policy, files)
-        stage = Stage(NAME, VERSION, ("decisions",), policy, compute)
+        removed = resolve(context, policy, wanted, files)
+        stage = Stage(NAME, VERSION, ("decisions",), policy.deciding(), compute)
         clusters = lake.read(context.inputs["duplicates"], ["doc_id", "cluster_id", "cluster_size"])
         units = [_unit(signals, removed, clusters) for signals in files]
-        rows = families["heuristics"].rows
+        rows = families["language"].rows
         manifest = run_stage(lake, stage, units, context.tasks, attempt, expected_in=rows)["decisions"]
         account = manifest.account or Account(0, 0)
         attempt.summary.update({"documents": rows, "kept": account.out, "removed": dict(account.removed)})
+        attempt.summary["silent_rules"] = _silent(context, policy, account)
     return attempt
 
 
-def resolve(context: StageContext, policy: Policy, files: Sequence[Signals]) -> dict[int, Removal]:
+def _silent(context: StageContext, policy: Policy, account: Account) -> list[str]:
+    """A sentence per rule that never fired where history predicts that it should; the others are only said."""
+    day = Catalogue(context.lake).dates()[context.scope]
+    fired = {name: account.removed.get(name, 0) for name in policy.rule_names}
+    silent = silent_rules(fired, account.records_in, firing_history(context.lake, day))
+    for rule in silent:
+        say(f"decide {context.scope}: {'warning: ' if rule.warning else ''}{rule}")
+    return [str(rule) for rule in silent if rule.warning]
+
+
+def resolve(context: StageContext, policy: Policy, wanted: Columns, files: Sequence[Signals]) -> dict[int, Removal]:
     """Removals among clustered documents: which pass the rules, in which order, and who stays."""
     lake = context.lake
     duplicates = lake.read(context.inputs["duplicates"])
     members = duplicates.column("doc_id").combine_chunks()
-    order: dict[int, tuple[float, ...]] = {}
-    for part in context.tasks(lambda signals: _survivor_keys(lake, signals, policy, members), files):
+    order: Order = {}
+    for part in context.tasks(lambda signals: _survivors(lake, signals, policy, wanted, members), files):
         order.update(part)
     return removals(duplicates, order, policy.duplicates)
 
 
-def _survivor_keys(lake: Lake, files: Signals, policy: Policy, members: pa.Array) -> dict[int, tuple[float, ...]]:
+def _survivors(lake: Lake, files: Signals, policy: Policy, wanted: Columns, members: pa.Array) -> Order:
     """Sort keys of one file's clustered documents that pass every rule."""
-    table = read_signals(lake, files)
+    table = read_signals(lake, files, wanted)
     table = table.filter(pc.is_in(table.column("doc_id"), members))
-    table = table.filter(pa.array(first_rule(policy, table).rule < 0))
-    column = {"longest": "bytes", "surest_language": "score"}
-    keys = np.stack([-table.column(column[name]).to_numpy().astype(np.float64) for name in policy.survivor], axis=1)
-    return dict(zip(table.column("doc_id").to_pylist(), map(tuple, keys.tolist()), strict=True))
+    return survivor_order(policy, table, first_rule(policy, table), members)
 
 
 def _unit(signals: Signals, removed: Mapping[int, Removal], clusters: pa.Table) -> Unit:
     """A file's unit: what its decisions depend on beyond its signals is in the recipe as one digest."""
-    index = int(signals["heuristics"].unit)
-    own = clusters.filter(pc.equal(pc.shift_right(clusters.column("doc_id"), OFFSET_BITS), index))
+    first = signals["language"]
+    own = clusters.filter(pc.equal(pc.shift_right(clusters.column("doc_id"), OFFSET_BITS), int(first.unit)))
     mine = {d: removed[d] for d in own.column("doc_id").to_pylist() if d in removed}
     digest = sha256_json([[d, r.duplicate_of, r.jaccard, r.exact] for d, r in mine.items()] + own.to_pylist())
     inputs = {name: entry.sha256 for name, entry in signals.items()}
     payload = {"signals": signals, "removed": mine, "clusters": own}
-    return Unit(signals["heuristics"].unit, {**inputs, "clusters": digest}, payload, signals["heuristics"].bytes)
-
-
-def read_signals(lake: Lake, files: Signals) -> pa.Table:
-    """The columns of all families of one unit, side by side; both are sorted by doc_id."""
-    table = lake.read_file(files["heuristics"])
-    for name, column in zip(("language", "score"), lake.read_file(files["language"]).columns[1:], strict=True):
-        table = table.append_column(name, column)
-    return table
+    return Unit(first.unit, {**inputs, "clusters": digest}, payload, first.bytes)
 
 
 def compute(lake: Lake, unit: Unit, policy: Policy) -> UnitOutput:
     """The decisions of one file."""
-    signals = read_signals(lake, unit.payload["signals"])
-    fired = first_rule(policy, signals)
-    names = [rule.name for rule in policy.rules]
-    reason: list[str | None] = [names[rule] if rule >= 0 else None for rule in fired.rule]
-    value, threshold = fired.value, fired.threshold
+    signals = read_signals(lake, unit.payload["signals"], columns(policy, installed()))
+    judged = judge(policy, signals)
+    names = policy.rule_names
+    reason: list[str | None] = [names[rule] if rule >= 0 else None for rule in judged.first.rule]
+    value, threshold = judged.first.value, judged.first.threshold
     duplicate_of: list[int | None] = [None] * len(reason)
     for row, doc_id in enumerate(signals.column("doc_id").to_pylist()):
         removal: Removal | None = unit.payload["removed"].get(doc_id)
@@ -104,17 +109,21 @@ def compute(lake: Lake, unit: Unit, policy: Policy) -> UnitOutput:
             threshold[row] = 1.0 if removal.exact else policy.duplicates.min_jaccard
     kept = np.array([r is None for r in reason], bool)
     cluster_id, cluster_size = _cluster_columns(signals.column("doc_id"), unit.payload["clusters"])
-    columns = [
+    table = pa.table([
         signals.column("doc_id"), pa.array(kept), pa.array(reason, pa.string()), pa.array(value, mask=kept),
         pa.array(threshold, mask=kept), pa.array(duplicate_of, pa.int64()), cluster_id, cluster_size,
-    ]  # fmt: skip
-    # A rule that never fires is in the account too, with 0.
-    counts = dict.fromkeys([*names, *DUPLICATES], 0)
-    for name in reason:
+    ], names=SCHEMAS["decisions"].names)  # fmt: skip
+    return UnitOutput({"decisions": table}, {"decisions": _account(policy, reason, judged.unmeasured.tolist())})
+
+
+def _account(policy: Policy, reasons: Sequence[str | None], unmeasured: Sequence[int]) -> Account:
+    """A rule that never fires is in the account too, with 0; `other` says where rules could not be measured."""
+    removed = dict.fromkeys([*policy.rule_names, *DUPLICATES], 0)
+    for name in reasons:
         if name is not None:
-            counts[name] += 1
-    table = pa.table(columns, names=SCHEMAS["decisions"].names)
-    return UnitOutput({"decisions": table}, {"decisions": Account(len(reason), int(kept.sum()), counts)})
+            removed[name] += 1
+    other = {f"not_measured:{n}": int(count) for n, count in zip(policy.rule_names, unmeasured, strict=True) if count}
+    return Account(len(reasons), len(reasons) - sum(removed.values()), removed, other=other)
 
 
 def _cluster_columns(doc_id: pa.ChunkedArray, clusters: pa.Table) -> tuple[pa.Array, pa.Array]:
@@ -127,7 +136,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the stage as a process."""
     stage_main(
         NAME, "Apply the policy to a snapshot's signals and clusters.", INPUTS, run, argv,
-        small=lambda lake, inputs: lake.manifest(inputs["heuristics"]).rows < SMALL_ROWS,
+        small=lambda lake, inputs: lake.manifest(inputs["language"]).rows < SMALL_ROWS,
     )  # fmt: skip
 
 

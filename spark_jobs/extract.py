@@ -1,22 +1,24 @@
 """extract: crawl files in, documents and rejects out; one unit per input file.
 
-Every response, conversion and resource record becomes one document or one reject with a reason.
+Every response, conversion and resource record, and every row of a table, becomes one document or one reject
+with a reason.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from gristmill.catalogue import Catalogue, CatalogueError, InputFile, Snapshot
 from gristmill.lake import Account, Lake
 from gristmill.ledger import Attempt
 from gristmill.process import run_main
+from gristmill.source import size
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs.stage import StageContext, stage_main
-from spark_jobs.web.documents import ExtractConfig, Extraction, extract_file
+from spark_jobs.web.documents import ExtractConfig, extract_file
+from spark_jobs.web.optout import OptOut
 
-NAME, VERSION = "extract", 1
+NAME, VERSION = "extract", 2
 
 
 def run(context: StageContext) -> Attempt:
@@ -26,26 +28,27 @@ def run(context: StageContext) -> Attempt:
     stage = Stage(NAME, VERSION, ("documents", "rejects"), config, compute)
     with context.attempt(NAME, config) as attempt:
         attempt.bytes_read = snapshot.bytes
-        manifests = run_stage(context.lake, stage, units(context.lake, snapshot), context.tasks, attempt)
+        todo = units(context.lake, snapshot, OptOut.of(config.opt_out).digest)
+        manifests = run_stage(context.lake, stage, todo, context.tasks, attempt)
         attempt.summary.update(_summary(manifests["documents"].account))
     return attempt
 
 
-def units(lake: Lake, snapshot: Snapshot) -> list[Unit]:
-    """One per input file; its digest is in the recipe once it is pinned.
+def units(lake: Lake, snapshot: Snapshot, opt_out: str) -> list[Unit]:
+    """One per input file; its digest is in the recipe once it is pinned, beside that of the opt-out list.
 
     Raises CatalogueError for a file that is lost or has another size, also where its unit is done already.
     """
     catalogue = Catalogue(lake)
     for file in snapshot.files:
         try:
-            _check_size(file, Path(file.path).stat().st_size)
+            _check_size(file, size(file.path))
         except OSError as error:
             raise _unreadable(file, error) from None
     return [
         Unit(
             f"{file.file_index:06d}",
-            {"file": catalogue.pinned(snapshot.id, file.file_index)},
+            {"file": catalogue.pinned(snapshot.id, file.file_index), "opt_out": opt_out},
             {"snapshot": snapshot.id, "file": file},
             file.bytes,
         )
@@ -56,21 +59,15 @@ def units(lake: Lake, snapshot: Snapshot) -> list[Unit]:
 def compute(lake: Lake, unit: Unit, config: ExtractConfig) -> UnitOutput:
     """Read one crawl file; pin its digest at first read, check it ever after."""
     file: InputFile = unit.payload["file"]
-    extraction = _extract(file, config)
-    _check_size(file, extraction.bytes)
-    Catalogue(lake).pin(unit.payload["snapshot"], file, extraction.sha256)
-    return UnitOutput(
-        {"documents": extraction.documents, "rejects": extraction.rejects},
-        {"documents": extraction.account},
-        {"file": extraction.sha256},
-    )
-
-
-def _extract(file: InputFile, config: ExtractConfig) -> Extraction:
-    try:
-        return extract_file(file.path, file.file_index, config)
-    except OSError as error:
-        raise _unreadable(file, error) from None
+    with lake.table_writer("documents", unit.key) as documents, lake.table_writer("rejects", unit.key) as rejects:
+        try:
+            found = extract_file(file.path, file.file_index, config, documents.append, rejects.append)
+        except OSError as error:
+            raise _unreadable(file, error) from None
+        _check_size(file, found.bytes)
+        Catalogue(lake).pin(unit.payload["snapshot"], file, found.sha256, found.offsets)
+        files = {"documents": documents.finish(found.account), "rejects": rejects.finish()}
+    return UnitOutput(files, inputs={"file": found.sha256, "opt_out": found.opt_out})
 
 
 def _check_size(file: InputFile, size: int) -> None:
@@ -90,7 +87,7 @@ def _summary(account: Account | None) -> dict[str, Any]:
     total = account or Account(0, 0)
     return {
         "records": total.records_in, "documents": total.out, "rejected": dict(total.removed),
-        "quarantined": total.quarantined,
+        "quarantined": total.quarantined, "other_records": dict(total.other),
     }  # fmt: skip
 
 

@@ -41,3 +41,20 @@ def mix(value: np.uint64) -> np.uint64:
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return value ^ (value >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def encode(points: NDArray[np.int32], start: int, end: int, out: NDArray[np.uint8], at: int) -> int:
+    """Write points[start:end] as UTF-8 to out[at:]; the place after the last byte."""
+    for i in range(start, end):
+        point = points[i]
+        if point < 0x80:
+            out[at] = point
+            at += 1
+            continue
+        length = 2 if point < 0x800 else 3 if point < 0x10000 else 4
+        out[at] = (0xF00 >> length) & 0xFF | point >> 6 * (length - 1)
+        for k in range(1, length):
+            out[at + k] = 0x80 | (point >> 6 * (length - 1 - k)) & 0x3F
+        at += length
+    return at

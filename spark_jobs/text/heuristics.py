@@ -1,275 +1,151 @@
-"""The heuristic signals of Gopher (Rae et al. 2021), C4 and FineWeb in one compiled pass over Arrow buffers.
-
-Words are runs between white space that hold more than punctuation. Lines are those with a visible character.
-"Repeated" counts second and later occurrences. A top n-gram that occurs once counts as 0.
-"""
+"""The `heuristics` family in one compiled pass over Arrow buffers; definitions in gristmill/signals/heuristics.py."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
-from gristmill.schemas import RATIOS, SCHEMAS
-from spark_jobs.text.decode import decode, mix
-from spark_jobs.text.stopwords import STOP_WORDS
-from spark_jobs.text.unicode import (
-    ALPHA,
-    DIGIT,
-    PUNCTUATION,
-    SCRIPTS,
-    SPACE,
-    TABLE_SIZE,
-    UNSPACED,
-    UPPER,
-    tables,
-    utf8_buffers,
+from gristmill.signals.heuristics import HEURISTICS
+from spark_jobs.text.c4_view import TALLY, tally_c4
+from spark_jobs.text.characters import (
+    LETTERS,
+    NEWLINES,
+    RAW_WORDS,
+    RUN_LENGTHS,
+    SCRIPT,
+    UNSPACED_LETTERS,
+    normalised_words,
+    tally_characters,
+    tally_raw_words,
 )
+from spark_jobs.text.characters import TALLY as CHARACTERS
+from spark_jobs.text.classes import classes, lower
+from spark_jobs.text.decode import decode
+from spark_jobs.text.family import table_of
+from spark_jobs.text.figures import (
+    AT_DUP,
+    AT_DUP_RPV2,
+    AT_TOP,
+    AT_TOP_RPV2,
+    of_c4,
+    of_characters,
+    of_lines,
+    of_paragraphs,
+    of_tokens,
+    of_words,
+    stop_words,
+)
+from spark_jobs.text.grams import Room, covered_repeats, room, scanned_repeats, top_grams
+from spark_jobs.text.passages import paragraphs, visible_lines
+from spark_jobs.text.stoplists import StopTable, frequent_lists, short_lists, stop_tables
+from spark_jobs.text.unicode import SCRIPTS, tables, utf8_buffers
+from spark_jobs.text.word_rules import rules
+from spark_jobs.text.words import Tokens, split_words
 
-TERMINAL = ".!?\"'”’。！？…｡؟۔।॥։።"
-BULLETS = "•-*●◦▪‣·"
-SHORT_LINE = 30
-COUNTS = ["bytes", "chars", "words", "lines", "stop_words"]
-_PRIME = np.uint64(0x100000001B3)
-_BASIS = np.uint64(0xCBF29CE484222325)
+
+class Tables(NamedTuple):
+    """What the kernels look up."""
+
+    classes: NDArray[np.uint32]
+    scripts: NDArray[np.uint8]
+    lower: NDArray[np.int32]
+    keys: NDArray[np.uint64]
+    cuts: NDArray[np.uint32]
+    short: StopTable
+    frequent: StopTable
 
 
 def heuristics(doc_id: pa.Array, text: pa.Array, language: pa.Array) -> pa.Table:
     """The `heuristics` signals of n documents; `language` (ISO 639) selects the stop words."""
     offsets, data = utf8_buffers(text)
     rows = len(offsets) - 1
-    counts = np.zeros((rows, len(COUNTS)), np.int32)
-    ratios = np.zeros((rows, len(RATIOS)), np.float64)
+    figures = np.zeros((rows, len(HEURISTICS)))
     script = np.zeros(rows, np.int64)
     spaced = np.ones(rows, np.bool_)
-    flags, scripts, _ = tables()
-    codes = language.to_pylist()
-    known = list(STOP_WORDS)
-    which = np.array([known.index(c) if c in STOP_WORDS else -1 for c in codes], np.int64)
-    words, starts = _stop_tables()
-    _measure(offsets, data, flags, scripts, _points(TERMINAL), _points(BULLETS), words, starts, which,
-             counts, ratios, script, spaced)  # fmt: skip
-    unmeasured = (which < 0) | ~spaced
-    rounded = np.round(ratios, 6).astype(np.float32)
-    columns = {name: pa.array(counts[:, i]) for i, name in enumerate(COUNTS)}
-    columns |= {name: pa.array(rounded[:, i]) for i, name in enumerate(RATIOS)}
-    for name in ("stop_words", "stop_word_ratio"):
-        values = counts[:, COUNTS.index(name)] if name in COUNTS else rounded[:, RATIOS.index(name)]
-        columns[name] = pa.array(values, mask=unmeasured)
-    columns["script"] = pa.array([SCRIPTS[s] for s in script], pa.string())
-    columns["words_measurable"] = pa.array(spaced)
-    schema = SCHEMAS["heuristics"]
-    return pa.table([doc_id, *(columns[name] for name in schema.names[1:])], schema=schema)
+    if rows:
+        spoken = language.to_pylist()
+        lists = np.array([_indices(spoken, list(names)) for names in (short_lists(), frequent_lists())], np.int64)
+        look_up = Tables(classes(), tables()[1], lower(), *rules(), *stop_tables())
+        _measure(offsets, data, look_up, lists, figures, script, spaced)
+    names = pa.array(SCRIPTS, pa.string()).take(pa.array(script))
+    return table_of(doc_id, HEURISTICS, figures, {"script": names, "words_measurable": pa.array(spaced)})
 
 
-def _points(chars: str) -> NDArray[np.int32]:
-    return np.array([ord(c) for c in chars], np.int32)
-
-
-@lru_cache(maxsize=1)
-def _stop_tables() -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """(sorted word hashes of all languages one after the other, start of each language)."""
-    hashed = [np.sort(np.array([_word_hash(_points(w)) for w in words.split()], np.uint64))
-              for words in STOP_WORDS.values()]  # fmt: skip
-    return np.concatenate(hashed), np.cumsum([0, *(len(h) for h in hashed)])
+def _indices(languages: list[str | None], known: list[str]) -> list[int]:
+    place = {name: i for i, name in enumerate(known)}
+    return [place.get(name or "", -1) for name in languages]
 
 
 @njit(cache=True, nogil=True)
-def _word_hash(points: NDArray[np.int32]) -> np.uint64:
-    value = _BASIS
-    for point in points:
-        value = (value ^ np.uint64(point)) * _PRIME
-    return mix(value)
-
-
-@njit(cache=True, nogil=True)
-def _contains(chars: NDArray[np.int32], point: int) -> bool:
-    for char in chars:  # noqa: SIM110 - numba compiles no generator
-        if char == point:
-            return True
-    return False
+def _tokens(size: int) -> Tokens:
+    return Tokens(
+        np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.uint64), np.empty(size, np.uint8)
+    )
 
 
 @njit(cache=True, nogil=True)
 def _measure(
-    offsets: NDArray[np.int64],
-    data: NDArray[np.uint8],
-    flags: NDArray[np.uint8],
-    scripts: NDArray[np.uint8],
-    terminal: NDArray[np.int32],
-    bullets: NDArray[np.int32],
-    stop_words: NDArray[np.uint64],
-    stop_starts: NDArray[np.int64],
-    which: NDArray[np.int64],
-    counts: NDArray[np.int32],
-    ratios: NDArray[np.float64],
-    script: NDArray[np.int64],
-    spaced: NDArray[np.bool_],
-) -> None:
-    longest = 1
+    offsets: NDArray[np.int64], data: NDArray[np.uint8], look_up: Tables, lists: NDArray[np.int64],
+    figures: NDArray[np.float64], script: NDArray[np.int64], spaced: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    longest = 0
     for row in range(len(offsets) - 1):
         longest = max(longest, offsets[row + 1] - offsets[row])
-    points = np.empty(longest, np.int32)
-    hashes = np.empty(longest, np.uint64)
-    lengths = np.empty(longest, np.int64)
+    # Pages of these that no token reaches are never touched, so they cost no memory.
+    points, line = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    tokens, spare = _tokens(longest), _tokens(longest)
+    hashes, lengths = np.empty(longest, np.uint64), np.empty(longest, np.int32)
+    characters = np.zeros(CHARACTERS, np.int64)
+    letters = np.zeros(16, np.int64)
+    runs = np.zeros(RUN_LENGTHS + 1, np.int32)
+    passages = np.zeros(TALLY, np.int64)
+    seen = np.zeros(len(look_up.short.keys), np.bool_)
+    space = room(1024)
     for row in range(len(offsets) - 1):
         chars = decode(data, offsets[row], offsets[row + 1], points)
-        counts[row, 0] = offsets[row + 1] - offsets[row]
-        counts[row, 1] = chars
-        if chars == 0:
-            continue
-        script[row], spaced[row] = _characters(points, chars, flags, scripts, ratios[row])
-        _lines(points, chars, flags, terminal, bullets, hashes, lengths, counts[row], ratios[row])
-        low, high = (stop_starts[which[row]], stop_starts[which[row] + 1]) if which[row] >= 0 else (0, 0)
-        words = _words(points, chars, flags, stop_words[low:high], hashes, lengths, counts[row], ratios[row])
-        for n in range(2, 5):
-            ratios[row, 7 + n] = _top_gram(hashes, lengths, words, n) / chars
+        count = split_words(points, 0, chars, look_up.classes, look_up.keys, look_up.cuts, tokens)
+        tally_characters(points, chars, look_up.classes, look_up.scripts, characters, letters)
+        most = max(count, characters[NEWLINES] + 1)
+        if most >= len(space.gram):
+            space = room(2 * most)
+        out = figures[row]
+        out[0], out[1] = offsets[row + 1] - offsets[row], chars
+        script[row] = characters[SCRIPT]
+        spaced[row] = 2 * characters[UNSPACED_LETTERS] <= characters[LETTERS]
+        _document(points, chars, tokens, count, look_up, lists[:, row], spaced[row], space, characters, runs, passages,
+                  hashes, lengths, line, spare, seen, out)  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _characters(
-    points: NDArray[np.int32],
-    chars: int,
-    flags: NDArray[np.uint8],
-    scripts: NDArray[np.uint8],
-    ratios: NDArray[np.float64],
-) -> tuple[int, bool]:
-    """Shares of digits, capitals (of letters) and letters; (dominant script, written with spaces)."""
-    alpha = digit = upper = unspaced = 0
-    tally = np.zeros(16, np.int64)
-    visible = 0
-    for i in range(chars):
-        if points[i] >= TABLE_SIZE:
-            visible += 1
-            continue
-        flag = flags[points[i]]
-        visible += (flag & SPACE) == 0
-        digit += (flag & DIGIT) != 0
-        if flag & (ALPHA | UNSPACED):
-            alpha += 1
-            upper += (flag & UPPER) != 0
-            unspaced += (flag & UNSPACED) != 0
-            tally[scripts[points[i]]] += 1
-    ratios[12] = digit / max(1, visible)
-    ratios[13] = upper / max(1, alpha)
-    ratios[14] = alpha / max(1, visible)
-    return int(np.argmax(tally)) if alpha else 0, 2 * unspaced <= alpha
-
-
-@njit(cache=True, nogil=True)
-def _lines(
-    points: NDArray[np.int32],
-    chars: int,
-    flags: NDArray[np.uint8],
-    terminal: NDArray[np.int32],
-    bullets: NDArray[np.int32],
-    hashes: NDArray[np.uint64],
-    lengths: NDArray[np.int64],
-    counts: NDArray[np.int32],
-    ratios: NDArray[np.float64],
-) -> None:
-    """Per line, white space at both ends aside: ends, bullets, short ones, repeated ones."""
-    lines = ended = bulleted = ellipsis = short = 0
-    begin = 0
-    for i in range(chars + 1):
-        if i < chars and points[i] != 10:
-            continue
-        first, last = begin, i - 1
-        while first <= last and points[first] < TABLE_SIZE and flags[points[first]] & SPACE:
-            first += 1
-        while last >= first and points[last] < TABLE_SIZE and flags[points[last]] & SPACE:
-            last -= 1
-        begin = i + 1
-        if last < first:
-            continue
-        hashes[lines] = _word_hash(points[first : last + 1])
-        lengths[lines] = last - first + 1
-        dots = last - first >= 2 and points[last] == 46 and points[last - 1] == 46 and points[last - 2] == 46
-        ended += _contains(terminal, points[last])
-        bulleted += _contains(bullets, points[first])
-        ellipsis += dots or points[last] == 0x2026
-        short += last - first + 1 <= SHORT_LINE
-        lines += 1
-    counts[3] = lines
-    total = max(1, lines)
-    ratios[2], ratios[3], ratios[4], ratios[5] = ended / total, bulleted / total, ellipsis / total, short / total
-    order = np.argsort(hashes[:lines], kind="mergesort")
-    repeated = repeated_chars = 0
-    for k in range(1, lines):
-        if hashes[order[k]] == hashes[order[k - 1]]:
-            repeated += 1
-            repeated_chars += lengths[order[k]]
-    ratios[7] = repeated / total
-    ratios[8] = repeated_chars / chars
-
-
-@njit(cache=True, nogil=True)
-def _words(
-    points: NDArray[np.int32],
-    chars: int,
-    flags: NDArray[np.uint8],
-    stop_words: NDArray[np.uint64],
-    hashes: NDArray[np.uint64],
-    lengths: NDArray[np.int64],
-    counts: NDArray[np.int32],
-    ratios: NDArray[np.float64],
-) -> int:
-    """Counts of words, symbols (#, … and ...) and stop words; fills `hashes` and `lengths` per word, returns words."""
-    words = letters = symbols = stops = dots = 0
-    seen = np.zeros(64, np.bool_)
-    begin = -1
-    for i in range(chars + 1):
-        if i < chars:
-            symbols += points[i] == 35 or points[i] == 0x2026
-            dots = dots + 1 if points[i] == 46 else 0
-            symbols += dots > 0 and dots % 3 == 0
-            if not (points[i] < TABLE_SIZE and flags[points[i]] & SPACE):
-                begin = i if begin < 0 else begin
-                continue
-        if begin < 0:
-            continue
-        plain = False
-        for j in range(begin, i):
-            plain = plain or points[j] >= TABLE_SIZE or not flags[points[j]] & PUNCTUATION
-        if plain:
-            hashes[words] = _word_hash(points[begin:i])
-            lengths[words] = i - begin
-            letters += i - begin
-            place = np.searchsorted(stop_words, hashes[words])
-            if place < len(stop_words) and stop_words[place] == hashes[words]:
-                stops += 1
-                seen[place] = True
-            words += 1
-        begin = -1
-    total = max(1, words)
-    counts[2], counts[4] = words, seen.sum()
-    ratios[0], ratios[1], ratios[6] = letters / total, symbols / total, stops / total
-    return words
-
-
-@njit(cache=True, nogil=True)
-def _top_gram(hashes: NDArray[np.uint64], lengths: NDArray[np.int64], words: int, n: int) -> int:
-    """Characters (with single spaces between words) that the n-gram which covers most of them covers, if repeated."""
-    grams = words - n + 1
-    if grams < 2:
-        return 0
-    keys = np.zeros(grams, np.uint64)
-    size = np.full(grams, n - 1, np.int64)
-    for start in range(grams):
-        for k in range(n):
-            keys[start] = mix(keys[start] * _PRIME + hashes[start + k])
-            size[start] += lengths[start + k]
-    order = np.argsort(keys, kind="mergesort")
-    best = 0
-    run = 1
-    for k in range(1, grams + 1):
-        if k < grams and keys[order[k]] == keys[order[k - 1]]:
-            run += 1
-            continue
-        if run > 1:
-            best = max(best, run * size[order[k - 1]])
-        run = 1
-    return best
+def _document(
+    points: NDArray[np.int32], chars: int, tokens: Tokens, count: int, look_up: Tables, lists: NDArray[np.int64],
+    spaced: bool, space: Room, characters: NDArray[np.int64], runs: NDArray[np.int32], passages: NDArray[np.int64],
+    hashes: NDArray[np.uint64], lengths: NDArray[np.int32], line: NDArray[np.int32], spare: Tokens,
+    seen: NDArray[np.bool_], out: NDArray[np.float64],
+) -> None:  # fmt: skip
+    tally_raw_words(points, chars, look_up.classes, characters)
+    words = normalised_words(
+        points, chars, look_up.classes, look_up.lower, tokens, count, hashes, lengths, characters, runs
+    )
+    raw = characters[RAW_WORDS] if spaced else count
+    of_characters(chars, characters, runs, spaced, raw, out)
+    of_tokens(chars, tokens, count, characters, out)
+    stop_words(points, chars, tokens, count, hashes, words, lists[0], lists[1], look_up.short, look_up.frequent, spaced,
+               raw, seen, out)  # fmt: skip
+    lines_at_most = characters[NEWLINES] + 1
+    paragraphs(points, chars, lines_at_most, look_up.classes, space, passages)
+    of_paragraphs(chars, passages, out)
+    visible_lines(points, chars, lines_at_most, look_up.classes, space, passages)
+    of_lines(points, chars, characters[NEWLINES], count, words, passages, out)
+    tally_c4(points, chars, count, look_up.classes, look_up.keys, look_up.cuts, tokens, count, space, line, spare,
+             passages)  # fmt: skip
+    of_c4(passages, out)
+    top_grams(tokens.hash, tokens.length, count, space, True, out[AT_TOP:])
+    scanned_repeats(tokens.hash, tokens.length, count, space, 5, 10, out[AT_DUP:])
+    if top_grams(hashes, lengths, words, space, False, out[AT_TOP_RPV2:]):
+        covered_repeats(hashes, lengths, words, space, out[AT_DUP_RPV2:])
+    of_words(chars, characters, hashes, lengths, words, space, out)

@@ -104,7 +104,7 @@ def write_profile(root: Path) -> Path:
         "pretrain.yaml": PRETRAIN,
         "profile.yaml": {
             "work_dir": str(root / "work"), "lake": str(root / "lake"),
-            "policy": str(PROJECT / "configs" / "policies" / "default.yaml"),
+            "policy": str(PROJECT / "configs" / "policies" / "gristmill.yaml"),
             "gates": str(PROJECT / "configs" / "gates" / "default.yaml"),
             "mix": str(root / "mix.yaml"), "pretrain": str(root / "pretrain.yaml"),
             "spark": {"master": "local[2,2]", "driver_memory": "512m"},

@@ -117,7 +117,7 @@ class Places:
         home = self.folder / name
         (home / "configs").mkdir(parents=True, exist_ok=True)
         files = {
-            "policy": policy or yaml.safe_load((PROJECT / "configs/policies/default.yaml").read_text()),
+            "policy": policy or yaml.safe_load((PROJECT / "configs/policies/gristmill.yaml").read_text()),
             "mix": {"name": "test", "snapshots": list(snapshots), "validation_share": 0.2},
         }
         for key, content in files.items():

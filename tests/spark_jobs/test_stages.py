@@ -180,7 +180,7 @@ def test_a_stage_that_failed_goes_on_where_it_stopped(mill: Any, places: Any, ti
 
 
 def policy(**changes: Any) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load((PROJECT / "configs/policies/default.yaml").read_text())
+    loaded: dict[str, Any] = yaml.safe_load((PROJECT / "configs/policies/gristmill.yaml").read_text())
     loaded["rules"] = [{**rule, **changes.get(rule["name"], {})} for rule in loaded["rules"]]
     return loaded
 

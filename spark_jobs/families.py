@@ -1,0 +1,113 @@
+"""The column families of the signals: what measures each of them, and what their recipes depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from gristmill.lake import Account, FileEntry, Lake
+from gristmill.settings import Settings
+from gristmill.units import Stage, Unit, UnitOutput, UnitResult, run_unit
+from spark_jobs.text.content import content
+from spark_jobs.text.heuristics import heuristics
+from spark_jobs.text.languages import languages
+from spark_jobs.text.lines import lines
+from spark_jobs.text.minhash import minhash
+from spark_jobs.text.pii import pii
+from spark_jobs.web.url_lists import UrlLists
+from spark_jobs.web.url_signals import url_signals
+
+
+class Documents:
+    """One documents file, read once for all families and only when one of them must be measured."""
+
+    def __init__(self, lake: Lake, entry: FileEntry, lists: UrlLists) -> None:
+        self.lake, self.entry, self.lists = lake, entry, lists
+
+    @cached_property
+    def _table(self) -> pa.Table:
+        return self.lake.read_file(self.entry, ["doc_id", "url", "text"]).combine_chunks()
+
+    def column(self, name: str) -> pa.Array:
+        """A column as one array."""
+        return self._table.column(name).combine_chunks()
+
+
+Measure = Callable[[Documents, pa.Array | None], pa.Table]
+"""(documents, language of each where the family needs it) -> the family's table"""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Bump `version` when the same text gives other values. `by_language`: it reads the language family."""
+
+    name: str
+    version: int
+    measure: Measure
+    by_language: bool = False
+    url_lists: bool = False
+
+
+FAMILIES = (
+    Family("url", 1, lambda d, _: url_signals(d.column("doc_id"), d.column("url"), d.lists), url_lists=True),
+    Family("language", 2, lambda d, _: languages(d.column("doc_id"), d.column("text"))),
+    Family("heuristics", 2, lambda d, spoken: heuristics(d.column("doc_id"), d.column("text"), spoken), True),
+    Family("lines", 1, lambda d, spoken: lines(d.column("doc_id"), d.column("text"), spoken), True),
+    Family("content", 1, lambda d, spoken: content(d.column("doc_id"), d.column("text"), spoken), True),
+    Family("pii", 1, lambda d, _: pii(d.column("doc_id"), d.column("text"))),
+    Family("minhash", 1, lambda d, _: minhash(d.column("doc_id"), d.column("text"))),
+)
+"""Each has its own recipe and digest: a new version, or new lists, measures that family again and no other."""
+
+
+class NoOptions(Settings):
+    """A family measures everything; policies choose."""
+
+
+def stages() -> list[Stage]:
+    """One stage per family, in order."""
+    return [Stage(f"annotate.{f.name}", f.version, (f.name,), NoOptions(), _compute(f)) for f in FAMILIES]
+
+
+@lru_cache(maxsize=1)
+def _lists(folder: Path | None) -> UrlLists:
+    """Read once per process: with a folder of domain lists there may be millions of entries."""
+    return UrlLists.load(folder)
+
+
+def measure_unit(lake: Lake, unit: Unit, url_lists: Path | None) -> list[UnitResult]:
+    """All families of one documents file (payload `entry`), each from its record when there is one.
+
+    `url_lists`: folder of the domain lists. Raises UrlListError.
+    """
+    entry: FileEntry = unit.payload["entry"]
+    lists = _lists(url_lists)
+    documents = Documents(lake, entry, lists)
+    results: list[UnitResult] = []
+    language: FileEntry | None = None
+    for family, stage in zip(FAMILIES, stages(), strict=True):
+        inputs = {"documents": entry.sha256}
+        if family.by_language and language is not None:
+            inputs["language"] = language.sha256
+        if family.url_lists:
+            inputs["lists"] = lists.digest
+        own = Unit(unit.key, inputs, {"documents": documents, "language": language}, unit.weight)
+        results.append(run_unit(lake, stage, own))
+        language = results[-1][1].get("language", language)
+    return results
+
+
+def _compute(family: Family) -> Callable[[Lake, Unit, NoOptions], UnitOutput]:
+    def compute(lake: Lake, unit: Unit, config: NoOptions) -> UnitOutput:
+        documents: Documents = unit.payload["documents"]
+        spoken = None
+        if family.by_language:
+            spoken = lake.read_file(unit.payload["language"], ["language"]).column("language").combine_chunks()
+        table = family.measure(documents, spoken)
+        return UnitOutput({family.name: table}, {family.name: Account(documents.entry.rows, table.num_rows)})
+
+    return compute

@@ -1,0 +1,280 @@
+"""What C4's and DCLM's line rules see in one line, as bits; kernels that decide on lines share it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spark_jobs.text.classes import ALONE, BLANK, CAPITAL, DECIMAL, LINE_END, WATCHED, WORD
+from spark_jobs.text.kernel import leaf
+from spark_jobs.text.unicode import TABLE_SIZE
+
+LONG_WORD, NO_END_MARK, BELOW_FIVE, BELOW_THREE, LOREM, JAVASCRIPT, CURLY, POLICY, CITED = (1 << b for b in range(9))
+UPPERCASE, NUMERIC, COUNTER, ONE_WORD, BOILERPLATE = (1 << b for b in range(9, 14))
+BULLETED, ELLIPSIS = 1 << 14, 1 << 15
+
+LONGEST_WORD = 1000
+FEW_FOR_BOILERPLATE = 10
+
+_PHRASES = (
+    "lorem ipsum", "javascript", "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies",
+    "use cookies", "edit]", "citation needed]", "sign-in", "read more...", "items in cart",
+)  # fmt: skip
+_TEXT = np.array([ord(c) for phrase in _PHRASES for c in phrase], np.int32)
+_FROM = np.cumsum([0, *(len(phrase) for phrase in _PHRASES)])
+_SECOND = np.zeros(128, np.int32)
+"""The second letter of the phrases by their first, which spares most comparisons."""
+for _pair in ("lo", "ja", "te", "pr", "co", "us", "it"):
+    _SECOND[[ord(_pair[0]), ord(_pair[0].upper())]] = ord(_pair[1])
+_EDIT, _NEEDED, _SIGN_IN, _READ_MORE, _CART = 8, 9, 10, 11, 12
+_COUNTED = (
+    "likes", "shares", "comments", "retweets", "reposts", "quotes", "bookmarks", "upvotes", "downvotes", "downloads",
+    "views", "followers",
+)  # fmt: skip
+_NOUNS = np.array([ord(c) for noun in _COUNTED for c in noun], np.int32)
+_NOUN_FROM = np.cumsum([0, *(len(noun) for noun in _COUNTED)])
+
+
+@leaf
+def _bits(point: np.int32, table: NDArray[np.uint32]) -> np.uint32:
+    return table[point] if point < TABLE_SIZE else np.uint32(0)
+
+
+@leaf
+def _same(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
+    """Whether a phrase is at `at`, A-Z as a-z."""
+    first = _FROM[phrase]
+    length = _FROM[phrase + 1] - first
+    if at + length > end:
+        return False
+    for k in range(length):
+        point = points[at + k]
+        point = point + 32 if 65 <= point <= 90 else point
+        if point != _TEXT[first + k]:
+            return False
+    return True
+
+
+@leaf
+def _phrases(points: NDArray[np.int32], at: int, end: int) -> int:
+    """Bits of the phrases that start at `at`."""
+    point = points[at] | 32
+    if point == 108:
+        return LOREM if _same(points, at, end, 0) else 0
+    if point == 106:
+        return JAVASCRIPT if _same(points, at, end, 1) else 0
+    if point == 116:
+        return POLICY if _same(points, at, end, 2) else 0
+    if point == 112:
+        return POLICY if _same(points, at, end, 3) else 0
+    if point == 99:
+        return POLICY if _same(points, at, end, 4) else 0
+    if point == 117:
+        return POLICY if _same(points, at, end, 5) or _same(points, at, end, 6) or _same(points, at, end, 7) else 0
+    return BOILERPLATE if point == 105 and _same(points, at, end, _CART) else 0
+
+
+@leaf
+def citation(points: NDArray[np.int32], at: int, end: int, table: NDArray[np.uint32]) -> int:
+    """Length of the marker [n], [], [edit] or [citation needed] at `at`, 0 where there is none."""
+    if points[at] != 91:
+        return 0
+    i = at + 1
+    while i < end and _bits(points[i], table) & np.uint32(DECIMAL):
+        i += 1
+    if i < end and points[i] == 93:
+        return i + 1 - at
+    if i == at + 1 and i < end and points[i] == 101 and _plain(points, i, end, _EDIT):
+        return 6
+    return 17 if i == at + 1 and i < end and points[i] == 99 and _plain(points, i, end, _NEEDED) else 0
+
+
+@leaf
+def _plain(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
+    """Whether a phrase is at `at`, in lower case."""
+    first = _FROM[phrase]
+    length = _FROM[phrase + 1] - first
+    if at + length > end:
+        return False
+    for k in range(length):  # noqa: SIM110 - numba compiles no generator
+        if points[at + k] != _TEXT[first + k]:
+            return False
+    return True
+
+
+@leaf
+def line_end(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> int:
+    """Where the line that starts at `start` ends: its first line end of `str.splitlines`, or `end`."""
+    i = start
+    while i < end and not _bits(points[i], table) & np.uint32(LINE_END):
+        i += 1
+    return i
+
+
+@leaf
+def next_line(points: NDArray[np.int32], stop: int, end: int) -> int:
+    """Where the line after a line end at `stop` starts; \\r\\n is one."""
+    return stop + 2 if stop + 1 < end and points[stop] == 13 and points[stop + 1] == 10 else stop + 1
+
+
+@leaf
+def strip(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> tuple[int, int]:
+    """The bounds without white space at both ends; (end, end) for a blank line."""
+    while start < end and _bits(points[start], table) & np.uint32(BLANK):
+        start += 1
+    while end > start and _bits(points[end - 1], table) & np.uint32(BLANK):
+        end -= 1
+    return start, end
+
+
+@leaf
+def line_facts(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> tuple[int, int, int]:
+    """(bits, words between white space, citation markers) of the stripped line points[start:end]."""
+    facts = words = citations = capitals = digits = blanks = alone = 0
+    cited_to = start
+    run = -1
+    for i in range(start, end):
+        point = points[i]
+        bits = _bits(point, table)
+        if bits & np.uint32(BLANK):
+            facts |= LONG_WORD if run >= 0 and i - run > LONGEST_WORD else 0
+            run = -1
+            blanks += 1
+            continue
+        if run < 0:
+            run = i
+            words += 1
+        if not bits & np.uint32(CAPITAL | DECIMAL | ALONE | WATCHED):
+            continue
+        capitals += (bits & np.uint32(CAPITAL)) != 0
+        digits += (bits & np.uint32(DECIMAL)) != 0
+        alone += (bits & np.uint32(ALONE)) != 0
+        if bits & np.uint32(WATCHED):
+            if _SECOND[point] and i + 1 < end and _SECOND[point] == points[i + 1] | 32:
+                facts |= _phrases(points, i, end)
+            if point == 123:
+                facts |= CURLY
+            elif point == 91 and i >= cited_to:
+                length = citation(points, i, end, table)
+                cited_to = i + length
+                citations += length > 0
+    facts |= LONG_WORD if run >= 0 and end - run > LONGEST_WORD else 0
+    facts |= CITED if citations else 0
+    facts |= BELOW_FIVE if words < 5 else 0
+    facts |= BELOW_THREE if words < 3 else 0
+    facts |= 0 if _ends(points, start, end, table) else NO_END_MARK
+    facts |= _shape(points, start, end)
+    if end > start:
+        facts |= UPPERCASE if 2 * capitals > end - start else 0
+        facts |= NUMERIC if digits == end - start - blanks else 0
+        facts |= ONE_WORD if words < 2 and alone == 0 else 0
+        facts |= COUNTER if words < 8 and digits and _counter(points, start, end, table) else 0
+    if facts & BOILERPLATE or (end > start and _boilerplate(points, start, end)):
+        facts = facts | BOILERPLATE if words <= FEW_FOR_BOILERPLATE else facts & ~BOILERPLATE
+    return facts, words, citations
+
+
+@leaf
+def _ends(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
+    """Whether the line, citations removed, ends with . ? ! or \" and not with three dots."""
+    moved = True
+    while moved and end > start and points[end - 1] == 93:
+        moved = False
+        for length in range(2, min(18, end - start) + 1):
+            if points[end - length] == 91 and citation(points, end - length, end, table) == length:
+                end -= length
+                moved = True
+                break
+    if end == start:
+        return False
+    last = points[end - 1]
+    dots = end - start >= 3 and last == 46 and points[end - 2] == 46 and points[end - 3] == 46
+    return not dots and (last == 46 or last == 63 or last == 33 or last == 34)
+
+
+@leaf
+def _shape(points: NDArray[np.int32], start: int, end: int) -> int:
+    """Gopher's bits: starts with a bullet, ends with an ellipsis."""
+    if end == start:
+        return 0
+    last = points[end - 1]
+    dots = end - start >= 3 and last == 46 and points[end - 2] == 46 and points[end - 3] == 46
+    bullet = points[start] == 0x2022 or points[start] == 45
+    return (BULLETED if bullet else 0) | (ELLIPSIS if dots or last == 0x2026 else 0)
+
+
+@leaf
+def _boilerplate(points: NDArray[np.int32], start: int, end: int) -> bool:
+    length = _FROM[_READ_MORE + 1] - _FROM[_READ_MORE]
+    return _same(points, start, end, _SIGN_IN) or (
+        end - length >= start and _same(points, end - length, end, _READ_MORE)
+    )
+
+
+@leaf
+def _counter(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
+    """A number, white space, a noun such as "likes", and nothing else that is of words."""
+    i = start
+    while i < end and not _bits(points[i], table) & np.uint32(WORD):
+        i += 1
+    digits = i
+    while i < end and (_bits(points[i], table) & np.uint32(DECIMAL) or (i > digits and points[i] in (44, 46))):
+        i += 1
+    if i == digits:
+        return False
+    if i < end and points[i] | 32 in (107, 109, 98):
+        i += 1
+    noun = i
+    while noun < end and _bits(points[noun], table) & np.uint32(BLANK):
+        noun += 1
+    if noun == i:
+        return False
+    stop = noun
+    while stop < end and _bits(points[stop], table) & np.uint32(WORD):
+        stop += 1
+    for k in range(stop, end):
+        if _bits(points[k], table) & np.uint32(WORD):
+            return False
+    return _counted(points, noun, stop)
+
+
+@leaf
+def _counted(points: NDArray[np.int32], start: int, end: int) -> bool:
+    for which in range(len(_NOUN_FROM) - 1):
+        first = _NOUN_FROM[which]
+        if _NOUN_FROM[which + 1] - first != end - start:
+            continue
+        equal = True
+        for k in range(end - start):
+            point = points[start + k]
+            equal = equal and (point + 32 if 65 <= point <= 90 else point) == _NOUNS[first + k]
+        if equal:
+            return True
+    return False
+
+
+@leaf
+def dropped_original(facts: int) -> int:
+    """The first of C4's rules (as code) that drops the line, as its bit; 0 keeps it."""
+    for bit in (LONG_WORD, NO_END_MARK, BELOW_FIVE, JAVASCRIPT, POLICY):
+        if facts & bit:
+            return bit
+    return 0
+
+
+@leaf
+def dropped_datatrove(facts: int) -> int:
+    """The first rule of datatrove's C4 filter, without the end-mark rule, that drops the line; 0 keeps it."""
+    for bit in (LONG_WORD, BELOW_THREE, JAVASCRIPT, POLICY):
+        if facts & bit:
+            return bit
+    return 0
+
+
+@leaf
+def dropped_refinedweb(facts: int) -> int:
+    """The first of DCLM's line rules that drops a visible line; 0 keeps it."""
+    for bit in (UPPERCASE, NUMERIC, COUNTER, ONE_WORD, BOILERPLATE):
+        if facts & bit:
+            return bit
+    return 0
