@@ -1,0 +1,1 @@
+"""Agreement of our signals and policies with another project's filters, rule by rule."""
