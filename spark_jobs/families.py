@@ -59,7 +59,7 @@ FAMILIES = (
     Family("lines", 1, lambda d, spoken: lines(d.column("doc_id"), d.column("text"), spoken), True),
     Family("content", 1, lambda d, spoken: content(d.column("doc_id"), d.column("text"), spoken), True),
     Family("pii", 1, lambda d, _: pii(d.column("doc_id"), d.column("text"))),
-    Family("minhash", 1, lambda d, _: minhash(d.column("doc_id"), d.column("text"))),
+    Family("minhash", 2, lambda d, _: minhash(d.column("doc_id"), d.column("text"))),
 )
 """Each has its own recipe and digest: a new version, or new lists, measures that family again and no other."""
 

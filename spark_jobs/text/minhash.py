@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 
 from gristmill.schemas import BANDS, HASHES, ROWS_PER_BAND, SCHEMAS
 from spark_jobs.text.decode import decode, mix
-from spark_jobs.text.tokens import SHINGLE, shingle, token_hashes
-from spark_jobs.text.unicode import exact_fold, tables, utf8_buffers
+from spark_jobs.text.tokens import SHINGLE, folding, shingle, token_hashes
+from spark_jobs.text.unicode import utf8_buffers
 
-_SEEDS = np.random.default_rng(0x6772697374).integers(1, 2**63, size=(2, HASHES), dtype=np.uint64)
-MULTIPLIERS = _SEEDS[0] * np.uint64(2) + np.uint64(1)
+_SEEDS = np.random.default_rng(0x6772697374).integers(0, 2**32, size=(2, HASHES), dtype=np.uint32)
+MULTIPLIERS = _SEEDS[0] | np.uint32(1)
 ADDENDS = _SEEDS[1]
-"""Hash i of a shingle x is the high half of MULTIPLIERS[i] * x + ADDENDS[i] mod 2^64 (multiply-shift)."""
+"""Hash i of a shingle x (mixed, 32 bits) is MULTIPLIERS[i] * x + ADDENDS[i] mod 2^32: a linear permutation (Broder et
+al. 2000), of which a processor computes eight at once."""
 
 
 def minhash(doc_id: pa.Array, text: pa.Array) -> pa.Table:
@@ -28,13 +29,12 @@ def minhash(doc_id: pa.Array, text: pa.Array) -> pa.Table:
     Documents of fewer than 5 tokens have no shingle and null keys, so they never collide with each other.
     """
     offsets, data = utf8_buffers(text)
-    flags, _, fold = tables()
     rows = len(offsets) - 1
     content = np.zeros((rows, 2), np.uint64)
     shingles = np.zeros(rows, np.int32)
     bands = np.zeros((rows, BANDS), np.uint64)
     signature = np.zeros((rows, HASHES), np.uint16)
-    _signatures(offsets, data, flags, fold, exact_fold(), MULTIPLIERS, ADDENDS, content, shingles, bands, signature)
+    _signatures(offsets, data, folding(), MULTIPLIERS, ADDENDS, content, shingles, bands, signature)
     without = shingles == 0
     lists = pa.FixedSizeListArray.from_arrays(pa.array(signature.reshape(-1)), HASHES, mask=pa.array(without))
     hashes = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), rows, [None, pa.py_buffer(content.tobytes())])
@@ -46,11 +46,9 @@ def minhash(doc_id: pa.Array, text: pa.Array) -> pa.Table:
 def _signatures(
     offsets: NDArray[np.int64],
     data: NDArray[np.uint8],
-    flags: NDArray[np.uint8],
-    fold: NDArray[np.int32],
-    exact: NDArray[np.int32],
-    multipliers: NDArray[np.uint64],
-    addends: NDArray[np.uint64],
+    folding: NDArray[np.int32],
+    multipliers: NDArray[np.uint32],
+    addends: NDArray[np.uint32],
     content: NDArray[np.uint64],
     shingles: NDArray[np.int32],
     bands: NDArray[np.uint64],
@@ -61,23 +59,19 @@ def _signatures(
         longest = max(longest, offsets[row + 1] - offsets[row])
     points = np.empty(longest, np.int32)
     tokens = np.empty(longest, np.uint64)
+    exact = np.empty(longest, np.uint64)
     least = np.empty(HASHES, np.uint32)
     for row in range(len(offsets) - 1):
         chars = decode(data, offsets[row], offsets[row + 1], points)
-        count = token_hashes(points, chars, flags, exact, tokens)
+        count = token_hashes(points, chars, folding, tokens, exact)
         for i in range(0 if count else chars):
             # Without a token, equal content is equal characters.
-            tokens[i] = np.uint64(points[i])
-        content[row, 0], content[row, 1] = _content_hash(tokens, count or chars, count)
-        token_hashes(points, chars, flags, fold, tokens)
+            exact[i] = np.uint64(points[i])
+        content[row, 0], content[row, 1] = _content_hash(exact, count or chars, count)
         if count < SHINGLE:
             continue
         shingles[row] = count - SHINGLE + 1
-        least[:] = np.uint32(0xFFFFFFFF)
-        for start in range(count - SHINGLE + 1):
-            value = shingle(tokens, start)
-            for i in range(HASHES):
-                least[i] = min(least[i], np.uint32((value * multipliers[i] + addends[i]) >> np.uint64(32)))
+        _minima(tokens, shingles[row], multipliers, addends, least)
         for band in range(BANDS):
             key = np.uint64(band)
             for i in range(band * ROWS_PER_BAND, (band + 1) * ROWS_PER_BAND):
@@ -86,6 +80,29 @@ def _signatures(
         for i in range(HASHES):
             # The least hash of many shingles is small, so its own low bits are mixed before they are kept.
             signature[row, i] = np.uint16(mix(np.uint64(least[i])) & np.uint64(0xFFFF))
+
+
+@njit(cache=True, nogil=True)
+def _minima(
+    tokens: NDArray[np.uint64],
+    shingles: int,
+    multipliers: NDArray[np.uint32],
+    addends: NDArray[np.uint32],
+    least: NDArray[np.uint32],
+) -> None:
+    """The least hash of all shingles under each permutation. Four shingles at a time, so that each permutation is
+    loaded once for all of them; the last ones may be taken twice, which changes no minimum."""
+    least[:] = np.uint32(0xFFFFFFFF)
+    for start in range(0, shingles, 4):
+        a = np.uint32(shingle(tokens, start) >> np.uint64(32))
+        b = np.uint32(shingle(tokens, min(start + 1, shingles - 1)) >> np.uint64(32))
+        c = np.uint32(shingle(tokens, min(start + 2, shingles - 1)) >> np.uint64(32))
+        d = np.uint32(shingle(tokens, min(start + 3, shingles - 1)) >> np.uint64(32))
+        for i in range(HASHES):
+            by, plus = multipliers[i], addends[i]
+            one, two = np.uint32(a * by + plus), np.uint32(b * by + plus)
+            three, four = np.uint32(c * by + plus), np.uint32(d * by + plus)
+            least[i] = min(least[i], min(min(one, two), min(three, four)))
 
 
 @njit(cache=True, nogil=True)

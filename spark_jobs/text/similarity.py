@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_jobs.text.decode import decode
-from spark_jobs.text.tokens import SHINGLE, shingle, token_hashes
-from spark_jobs.text.unicode import tables
+from spark_jobs.text.tokens import SHINGLE, folding, shingle, token_hashes
 
 _CHANCE = 2.0**-16
 """Two different minima agree in their 16 stored bits by chance (b-bit minwise hashing, Li & Koenig 2010)."""
@@ -22,9 +21,9 @@ def estimate(left: NDArray[np.uint16], right: NDArray[np.uint16]) -> NDArray[np.
 def shingle_hashes(text: str) -> NDArray[np.uint64]:
     """The distinct shingle hashes of a text, sorted; empty for fewer than 5 tokens."""
     data = np.frombuffer(text.encode(), np.uint8)
-    points, tokens = np.empty(len(data), np.int32), np.empty(len(data), np.uint64)
-    flags, _, fold = tables()
-    count = token_hashes(points, decode(data, 0, len(data), points), flags, fold, tokens)
+    points = np.empty(len(data), np.int32)
+    tokens, exact = np.empty(len(data), np.uint64), np.empty(len(data), np.uint64)
+    count = token_hashes(points, decode(data, 0, len(data), points), folding(), tokens, exact)
     return np.unique(np.array([shingle(tokens, i) for i in range(count - SHINGLE + 1)], np.uint64))
 
 

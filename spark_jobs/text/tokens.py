@@ -2,51 +2,69 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from spark_jobs.text.decode import mix
-from spark_jobs.text.unicode import TABLE_SIZE, UNSPACED
+from spark_jobs.text.unicode import DIGIT, TABLE_SIZE, UNSPACED, exact_fold, tables
 
 SHINGLE = 5
 """Tokens per shingle: word 5-grams, as FineWeb; character 5-grams where words are not spaced."""
 
 _PRIME = np.uint64(0x100000001B3)
 _BASIS = np.uint64(0xCBF29CE484222325)
+_SPACE = 32
+_POINT, _ALONE, _DIGIT = 0x1FFFFF, 1 << 21, 22
+"""Of a packed entry: the folded code point, whether it is a token alone, and a digit's value plus one."""
+
+
+@lru_cache(maxsize=1)
+def folding() -> NDArray[np.int32]:
+    """What `token_hashes` knows of each code point, packed so that it takes one look-up."""
+    flags, _, fold = tables()
+    digits = np.where(flags & DIGIT, exact_fold() - ord("0") + 1, 0)
+    return (fold | np.where(flags & UNSPACED, _ALONE, 0) | digits << _DIGIT).astype(np.int32)
 
 
 @njit(cache=True, nogil=True)
 def token_hashes(
     points: NDArray[np.int32],
     count: int,
-    flags: NDArray[np.uint8],
-    fold: NDArray[np.int32],
-    out: NDArray[np.uint64],
+    folding: NDArray[np.int32],
+    similar: NDArray[np.uint64],
+    exact: NDArray[np.uint64],
 ) -> int:
-    """Hash each token of points[:count] into `out`; their number. FNV-1a over folded code points, mixed."""
-    tokens = 0
-    inside = False
-    value = _BASIS
-    for i in range(count):
-        point = points[i]
-        folded = fold[point] if point < TABLE_SIZE else point
-        if folded == 0:
-            continue
-        alone = point < TABLE_SIZE and flags[point] & UNSPACED
-        if inside and (folded == 32 or alone):
-            out[tokens] = mix(value)
+    """Hash each token of points[:count]: into `similar` with all digits alike, into `exact` with digits told apart;
+    their number. FNV-1a over folded code points, mixed; combining marks (folded to 0) are passed over."""
+    tokens = i = 0
+    while i < count:
+        value = digits = _BASIS
+        entry = _SPACE
+        length = 0
+        while i < count:
+            point = points[i]
+            entry = folding[point] if point < TABLE_SIZE else point
+            if _SPACE < entry < _ALONE:
+                value = (value ^ np.uint64(entry)) * _PRIME
+                length += 1
+            elif entry >> _DIGIT:
+                value = (value ^ np.uint64(entry & _POINT)) * _PRIME
+                digits = (digits ^ np.uint64(entry >> _DIGIT)) * _PRIME
+                length += 1
+            elif entry != 0:
+                break
+            i += 1
+        if length:
+            similar[tokens] = mix(value)
+            exact[tokens] = similar[tokens] if digits == _BASIS else mix(value ^ digits)
             tokens += 1
-            inside = False
-        if alone:
-            out[tokens] = mix((_BASIS ^ np.uint64(folded)) * _PRIME)
+        if i < count and entry & _ALONE:
+            similar[tokens] = exact[tokens] = mix((_BASIS ^ np.uint64(entry & _POINT)) * _PRIME)
             tokens += 1
-        elif folded != 32:
-            value = ((value if inside else _BASIS) ^ np.uint64(folded)) * _PRIME
-            inside = True
-    if inside:
-        out[tokens] = mix(value)
-        tokens += 1
+        i += 1
     return tokens
 
 
