@@ -120,4 +120,5 @@ if [ "$(cat "$STAMP" 2>/dev/null)" != "$(wanted)" ]; then
     install_packages
     wanted >"$STAMP"
 fi
+"$VENV/bin/python" -m spark_jobs.kernels
 if [ "${1:-}" = --browser ]; then find_browser; fi
