@@ -29,6 +29,8 @@ from spark_jobs.web.engines.learned import LearnedEngine
 WARM_PAGES = 20
 ALL = "all"
 
+LINE = "{engine:12} {set:28} {kind:14} {pages:4} pages  F1 {f1:.4f}  {docs_per_second:7.1f} docs/s"
+
 Row = dict[str, float | int | str]
 
 
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             texts = unseen(pages, args.folds)
         rows += table(name, pages, texts, seconds)
     for row in rows:
-        say("{engine:12} {set:28} {kind:14} {pages:4} pages  F1 {f1:.4f}  {docs_per_second:7.1f} docs/s".format(**row))
+        say(LINE.format_map(row))
     if args.out:
         report = {"machine": platform.processor() or platform.machine(), "folds": args.folds, "rows": rows}
         args.out.write_text(json.dumps(report, indent=1) + "\n")
@@ -99,8 +101,16 @@ def table(name: str, pages: Sequence[GoldPage], texts: Sequence[str], seconds: S
     rows: list[Row] = []
     for (source, kind), results in sorted(groups.items()):
         score, spent = (sum(column) for column in zip(*results, strict=True))
-        rows.append({"engine": name, "set": source, "kind": kind, "pages": len(results),
-                     "f1": round(score / len(results), 4), "docs_per_second": round(len(results) / spent, 1)})  # fmt: skip
+        rows.append(
+            {
+                "engine": name,
+                "set": source,
+                "kind": kind,
+                "pages": len(results),
+                "f1": round(score / len(results), 4),
+                "docs_per_second": round(len(results) / spent, 1),
+            }
+        )
     return rows
 
 

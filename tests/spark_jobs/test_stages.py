@@ -17,14 +17,16 @@ import yaml
 
 from gristmill import ledger, units
 from gristmill.catalogue import Catalogue, CatalogueError
+from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.lake import Lake
 from gristmill.profile import PROJECT
-from gristmill.schemas import BANDS, OFFSET_BITS, SIGNAL_FAMILIES
+from gristmill.schemas import BANDS, OFFSET_BITS
 from quality.metrics import snapshot_metrics
 from quality.removals import wrong_removals
 from spark_jobs import annotate, curate, decide, deduplicate, extract
 from spark_jobs.text.similarity import exact_jaccard
 from spark_jobs.web.documents import ExtractConfig
+from spark_jobs.web.optout import OptOut
 
 MEASURING = (extract, annotate)
 T = TypeVar("T")
@@ -62,7 +64,7 @@ def test_every_stage_accounts_for_every_record(mill: Any, tiny_crawl: Any) -> No
     rules = [rule["name"] for rule in policy()["rules"]]
     assert set(accounted) == {*rules, "exact_duplicate", "near_duplicate"}, "also rules that never fired"
     assert 0 in accounted.values()
-    assert removed["too_short"] == kinds["short"]
+    assert removed["short"] == kinds["short"]
 
 
 def test_the_embedded_crawl_closes_its_balance_at_every_stage(places: Any, embedded: dict[str, list[Path]]) -> None:
@@ -187,7 +189,8 @@ def policy(**changes: Any) -> dict[str, Any]:
 
 def test_a_changed_policy_decides_again_and_measures_nothing_again(mill: Any, places: Any, tiny_crawl: Any) -> None:
     shutil.copytree(mill.profile.lake, places.folder / "lenient" / "lake")
-    lenient = policy(too_short={"min": 1}, few_words={"min": 1}, language_unsure={"min": 0})
+    lenient = policy(short={"min": 1}, few_words={"min": 1}, language_unsure={"min": 0.000001})
+    lenient["edits"] = {}
     profile = places.profile("lenient", policy=lenient, stages=mill.profile.stages)
     second = type(mill)(profile, Lake.open(profile))
     after = second.run("A")
@@ -209,8 +212,8 @@ def test_a_file_that_is_added_is_the_only_one_that_is_read(mill: Any, places: An
     grown.run("A", stages=MEASURING)
     Catalogue(grown.lake).extend("A", files[4:])
     again = grown.run("A", stages=MEASURING)
-    for name in ("extract", "annotate"):
-        assert (again[name].summary["units"], again[name].summary["units_reused"]) == (6, 4)
+    for name, each in (("extract", 1), ("annotate", len(SIGNAL_FAMILIES))):
+        assert (again[name].summary["units"], again[name].summary["units_reused"]) == (6 * each, 4 * each)
     assert grown.digests["A"].items() <= mill.digests["A"].items()
 
 
@@ -291,7 +294,7 @@ def test_a_file_is_checked_again_when_it_is_read(places: Any, tiny_crawl: Any, t
     path = tmp_path / "copy.warc.gz"
     shutil.copy(tiny_crawl.files["A"][0], path)
     mill = places.mill("mill", {"A": [path]})
-    (unit,) = extract.units(mill.lake, Catalogue(mill.lake).get("A"))
+    (unit,) = extract.units(mill.lake, Catalogue(mill.lake).get("A"), OptOut().digest)
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(CatalogueError, match="the listing says"):
         extract.compute(mill.lake, unit, ExtractConfig())

@@ -1,0 +1,1 @@
+"""A compiled reading of HTML: bytes to a bounded tree and blocks of text, blocks to features, blocks to plain text."""
