@@ -1,22 +1,12 @@
-"""Where compiled kernels are kept, and `python -m spark_jobs.kernels`, which compiles them ahead of their first use."""
+"""Compile all kernels ahead of their first use: `python -m spark_jobs.kernels`."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 
-from numba import config
-
-_HERE = Path(__file__).parent
-_SOURCES = sorted(path for folder in ("text", "web/dom") for path in (_HERE / folder).rglob("*.py"))
-_DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
-
-# numba renews a compiled kernel when its own module changes, not when one that it calls does.
-CACHE = Path(config.CACHE_DIR or _HERE / "__pycache__") / f"kernels-{_DIGEST[:12]}"  # type: ignore[attr-defined]
-config.CACHE_DIR = str(CACHE)  # type: ignore[attr-defined]
+from spark_jobs.kernel_cache import CACHE
 
 _DONE = CACHE / "all-compiled"
 _TEXT = "A line of words, a mail to somebody@mill.io, and a number: 4.\n第二行没有空格。\n\n" * 3

@@ -1,3 +1,3 @@
 """Text kernels over Arrow buffers: signals, MinHash, similarity, cleaning. No Spark."""
 
-from spark_jobs import kernels as kernels
+from spark_jobs import kernel_cache as kernel_cache

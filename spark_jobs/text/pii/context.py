@@ -8,9 +8,9 @@ word closer.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii.kinds import ALPHA, DIGIT
 
 SAYS_PHONE, SAYS_CARD, SAYS_SSN, SAYS_IP, SAYS_VERSION, SAYS_OTHER = 1, 2, 4, 8, 16, 32
@@ -44,7 +44,7 @@ def _word_table() -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.uint
 _TEXT, _BOUNDS, _SAYS, _FIRST = _word_table()
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def context(data: NDArray[np.uint8], lo: int, start: int) -> int:
     """What the words before data[start] say, a sum of SAYS_* flags. `lo`: where the document begins.
 
@@ -67,7 +67,7 @@ def context(data: NDArray[np.uint8], lo: int, start: int) -> int:
     return says
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _word_at(data: NDArray[np.uint8], lo: int, at: int, end: int, k: int) -> bool:
     begin = _BOUNDS[k]
     size = _BOUNDS[k + 1] - begin

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii.context import SAYS_CARD, SAYS_OTHER, SAYS_SSN
 from spark_jobs.text.pii.kinds import ALNUM, ALPHA, DIGIT, WORD, signed
 from spark_jobs.text.pii.numbers import (
@@ -48,7 +48,7 @@ _CHECKS = np.frombuffer(b"10X98765432", np.uint8)
 _MONTH_DAYS = np.array([0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def card(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int, says: int) -> int:
     """End of the card number that the first groups write, or -1. Forms: no separator, 4-4-4-4, 4-6-5 and 4-6-4."""
     used = _card_groups(groups, count)
@@ -72,7 +72,7 @@ def card(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int
     return int(groups[used - 1, END]) if known == 2 and not says & SAYS_OTHER else -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _card_groups(groups: NDArray[np.int64], count: int) -> int:
     """How many of the groups make up a card number by their lengths; 0 if none do."""
     if count and 12 <= length(groups, 0) <= 19:
@@ -89,7 +89,7 @@ def _card_groups(groups: NDArray[np.int64], count: int) -> int:
     return 4 if length(groups, 1) == length(groups, 2) == length(groups, 3) == 4 else 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _issuer(prefix: int, size: int) -> int:
     """2 for the usual length of an issuer, 1 for one that needs a word that says card, 0 for none.
 
@@ -115,7 +115,7 @@ def _issuer(prefix: int, size: int) -> int:
     return int(two == 50 or 56 <= two <= 58 or two // 10 == 6)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def iban(data: NDArray[np.uint8], lo: int, start: int, hi: int) -> int:
     """End of the account number whose country letters are at `start`, or -1. Groups may be parted by single spaces."""
     lower = data[start] & 32
@@ -144,7 +144,7 @@ def iban(data: NDArray[np.uint8], lo: int, start: int, hi: int) -> int:
     return at if (rest * 1000000 + head) % 97 == 1 else -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _joined(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     """Whether a word ends just before `start`, with or without a hyphen."""
     before = start - 1
@@ -153,7 +153,7 @@ def _joined(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     return before >= lo and bool(WORD[data[before]])
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def resident_id(data: NDArray[np.uint8], start: int, end: int, hi: int) -> int:
     """End of the Chinese resident identity number that begins with the digits data[start:end], or -1."""
     last = start + 17
@@ -173,7 +173,7 @@ def resident_id(data: NDArray[np.uint8], start: int, end: int, hi: int) -> int:
     return end if _CHECKS[checksum % 11] == check else -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def ssn(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int, says: int) -> int:
     """End of the US social security number that the first groups write, or -1.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii.kinds import ALNUM, ALPHA, DIGIT, WORD, ascii_bytes, matches
 
 _HYPHEN, _DOT, _UNDERSCORE = 45, 46, 95
@@ -27,7 +27,7 @@ _NAMES = tuple(
 )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def key(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     """(start, end) of the provider's key that has its rarest byte at `at`, or (-1, -1)."""
     byte = data[at]
@@ -48,12 +48,12 @@ def key(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     return (start, end) if google else (-1, -1)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _free(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     return start == lo or not (WORD[data[start - 1]] or data[start - 1] == _HYPHEN)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _run(data: NDArray[np.uint8], start: int, hi: int) -> int:
     """Where the letters, digits, single hyphens and underscores from `start` on end."""
     while start < hi and (WORD[data[start]] or (data[start] == _HYPHEN and data[start - 1] != _HYPHEN)):
@@ -61,7 +61,7 @@ def _run(data: NDArray[np.uint8], start: int, hi: int) -> int:
     return start
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _upper(data: NDArray[np.uint8], start: int, end: int) -> bool:
     for i in range(start, end):  # noqa: SIM110 - numba compiles no generator
         if not (DIGIT[data[i]] or (ALPHA[data[i]] and data[i] < 97)):
@@ -69,7 +69,7 @@ def _upper(data: NDArray[np.uint8], start: int, end: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _mixed(data: NDArray[np.uint8], start: int, end: int) -> bool:
     """Whether there is a capital and a small letter, which names of packages do not have."""
     capital = small = False
@@ -79,7 +79,7 @@ def _mixed(data: NDArray[np.uint8], start: int, end: int) -> bool:
     return capital and small
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _plain(data: NDArray[np.uint8], start: int, end: int) -> bool:
     for i in range(start, end):  # noqa: SIM110
         if not ALNUM[data[i]]:
@@ -87,7 +87,7 @@ def _plain(data: NDArray[np.uint8], start: int, end: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _underscored(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     """GitHub's ghp_, gho_, ghu_, ghs_, ghr_ and github_pat_; Stripe's sk_live_ and rk_live_."""
     start = at - 2
@@ -106,7 +106,7 @@ def _underscored(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[in
     return -1, -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _hyphened(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     """Slack's xoxb- and its like; sk- of OpenAI and others that took it over."""
     start = at - 2
@@ -121,7 +121,7 @@ def _hyphened(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, 
     return -1, -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _web_token(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     """A JSON web token: three parts of base64 with dots between, the first two of which begin with eyJ."""
     start = at - 2
@@ -139,7 +139,7 @@ def _web_token(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int,
     return (start, end) if end - third >= 16 else (-1, -1)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def assigned(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     """(start, end) of a random value after the = or : at `at` and a name that ends with api_key or the like."""
     name = at
@@ -164,7 +164,7 @@ def assigned(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, i
     return start, (end if padded < hi and (WORD[data[padded]] or data[padded] == 91) else padded)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _secret_name(data: NDArray[np.uint8], lo: int, end: int) -> bool:
     """Whether the word before `end` ends, in any case, with one of the names."""
     found = False
@@ -179,24 +179,23 @@ def _secret_name(data: NDArray[np.uint8], lo: int, end: int) -> bool:
     return found
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _random(data: NDArray[np.uint8], start: int, end: int) -> bool:
     """Whether there are letters and digits, and _RANDOM_BITS of entropy per character among the first 256."""
-    counts = np.zeros(256, np.int64)
     end = min(end, start + 256)
     letters = digits = 0
+    bits = 0.0
     for i in range(start, end):
-        counts[data[i]] += 1
+        same = 0
+        for k in range(start, end):
+            same += data[k] == data[i]
+        bits -= math.log2(same / (end - start)) / (end - start)
         letters += ALPHA[data[i]]
         digits += DIGIT[data[i]]
-    bits = 0.0
-    for count in counts:
-        if count:
-            bits -= count / (end - start) * math.log2(count / (end - start))
     return letters > 0 and digits > 0 and bits >= _RANDOM_BITS
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def private_key(data: NDArray[np.uint8], at: int, hi: int) -> int:
     """End of the PEM block of a private key that begins at `at`, or -1.
 
@@ -231,7 +230,7 @@ def private_key(data: NDArray[np.uint8], at: int, hi: int) -> int:
     return i + len(_DASHES) if matches(data, i, hi, _DASHES) else last
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _pem_filler(byte: int) -> bool:
     """White space, what headers hold (: , - .) and the backslash of an escaped line end."""
     return byte in (9, 10, 13, 32, 44, 45, 46, 58, 92)

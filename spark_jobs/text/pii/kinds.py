@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from gristmill.signals.pii import PII_TYPES
+from spark_jobs.text.kernel import leaf
 
 EMAIL, PHONE, IPV4, IPV6, CARD, IBAN, RESIDENT_ID, SSN, API_KEY, PRIVATE_KEY = range(len(PII_TYPES))
 NONE = -1
@@ -41,19 +41,19 @@ LOCAL = _table(_DIGITS + _LETTERS + "._%+-")
 """Of an address before its @; quotes and other rare characters that RFC 5321 allows are left out."""
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def signed(byte: int) -> int:
     """The byte as a signed number: compiled, a sum of signed and unsigned numbers is a float."""
     return byte + 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def hex_value(byte: int) -> int:
     """Value of one hexadecimal digit."""
     return byte - 48 if byte < 58 else (byte | 32) - 87
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def matches(data: NDArray[np.uint8], at: int, hi: int, word: NDArray[np.uint8]) -> bool:
     """Whether data[at:hi] begins with `word`."""
     if at + len(word) > hi:

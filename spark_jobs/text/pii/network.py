@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii.context import SAYS_IP, SAYS_VERSION
 from spark_jobs.text.pii.kinds import ALNUM, ALPHA, HEX, LOCAL, WORD, ascii_bytes, hex_value
 from spark_jobs.text.pii.numbers import BRACKET, DOT, END, HYPHEN, SEPARATOR, SLASH, START, glued_left, length, value
@@ -25,7 +25,7 @@ _LAST_LABELS, _DOMAINS = _NOT_PERSONAL
 """File names such as icon@2x.png, and the domains that RFC 2606 and RFC 6762 set aside."""
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def email(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     """(start, end) of the address around the @ at `at`, or (-1, -1)."""
     start = at
@@ -44,7 +44,7 @@ def email(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]
     return start, end
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _domain_end(data: NDArray[np.uint8], start: int, hi: int) -> tuple[int, int]:
     """(end, start of the last label) of the longest host name at `start` whose last label is 2-24 letters."""
     end = last = -1
@@ -70,7 +70,7 @@ def _domain_end(data: NDArray[np.uint8], start: int, hi: int) -> tuple[int, int]
     return end, last
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _listed(data: NDArray[np.uint8], start: int, end: int, words: NDArray[np.uint8]) -> bool:
     """Whether data[start:end], in any case, is one of the words, which have spaces around them."""
     size = end - start
@@ -86,7 +86,7 @@ def _listed(data: NDArray[np.uint8], start: int, end: int, words: NDArray[np.uin
     return False
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _example(data: NDArray[np.uint8], start: int, last: int, end: int) -> bool:
     """Whether the last two labels of a host name are a reserved domain."""
     label = last - 1
@@ -95,7 +95,7 @@ def _example(data: NDArray[np.uint8], start: int, last: int, end: int) -> bool:
     return _listed(data, label, end, _DOMAINS)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def ipv4(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int, says: int) -> int:
     """End of the public address that the first four groups write, or -1. `says`: the words before it.
 
@@ -112,7 +112,7 @@ def ipv4(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int
     return end if _public4(data, groups) and (not doubtful or says & SAYS_IP) else -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _small(data: NDArray[np.uint8], groups: NDArray[np.int64]) -> bool:
     """Whether all four numbers are below 64, as one address in 250 has them."""
     for k in range(4):  # noqa: SIM110 - numba compiles no generator
@@ -121,7 +121,7 @@ def _small(data: NDArray[np.uint8], groups: NDArray[np.int64]) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def address_may_follow(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     """Whether two slashes or an equals sign stand before, where an address may stand and another number may not."""
     if start == lo:
@@ -129,7 +129,7 @@ def address_may_follow(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     return data[start - 1] == 61 or (data[start - 1] == SLASH and start - 2 >= lo and data[start - 2] == SLASH)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def dotted_quad(data: NDArray[np.uint8], groups: NDArray[np.int64], count: int) -> bool:
     """Whether the first four groups are joined by single dots and each is 0-255 without a leading zero."""
     if count < 4:
@@ -145,7 +145,7 @@ def dotted_quad(data: NDArray[np.uint8], groups: NDArray[np.int64], count: int) 
     return True
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _public4(data: NDArray[np.uint8], groups: NDArray[np.int64]) -> bool:
     """Whether the address is outside the special-purpose blocks and below multicast."""
     a = value(data, groups[0, START], groups[0, END])
@@ -160,7 +160,7 @@ def _public4(data: NDArray[np.uint8], groups: NDArray[np.int64]) -> bool:
     return not ((a == 198 and b == 51 and c == 100) or (a == 203 and b == 0 and c == 113))
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def ipv6(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     """(start, end) of the public address whose first colon is at `at`, or (-1, -1)."""
     start = at - 4
@@ -178,7 +178,7 @@ def ipv6(data: NDArray[np.uint8], lo: int, at: int, hi: int) -> tuple[int, int]:
     return (start, end) if _public6(_hex4(data, start, hi), second) else (-1, -1)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _goes_on(data: NDArray[np.uint8], end: int, hi: int) -> bool:
     """Whether a word, or a placeholder in the place of one, is joined to the address that ends before `end`."""
     if end < hi and data[end] in (COLON, HYPHEN):
@@ -186,7 +186,7 @@ def _goes_on(data: NDArray[np.uint8], end: int, hi: int) -> bool:
     return end < hi and (data[end] == BRACKET or bool(WORD[data[end]]))
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _groups6(data: NDArray[np.uint8], end: int, hi: int) -> tuple[int, int, bool]:
     """(end, groups, whether zeros are left out) of an address whose first group ends at the colon `end`."""
     groups = 1
@@ -207,7 +207,7 @@ def _groups6(data: NDArray[np.uint8], end: int, hi: int) -> tuple[int, int, bool
     return end, groups, gap
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _hex4(data: NDArray[np.uint8], start: int, hi: int) -> int:
     """The number of up to four hexadecimal digits that a colon ends; -1 if there is none."""
     number = 0
@@ -218,7 +218,7 @@ def _hex4(data: NDArray[np.uint8], start: int, hi: int) -> int:
     return number
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _public6(first: int, second: int) -> bool:
     """Outside 2001::/23 (protocols), 2001:db8::/32 and 3fff::/20 (documentation) and 2002::/16 (6to4)."""
     if first == 0x2001:

@@ -7,9 +7,9 @@ refused for being glued to this one. So masking one span never sets another numb
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii.kinds import ALNUM, DIGIT, WORD, signed
 
 GROUPS = 8
@@ -18,7 +18,7 @@ START, END, SEPARATOR = 0, 1, 2
 SPACE, HYPHEN, DOT, SLASH, OPEN, CLOSE, PLUS, BRACKET = 32, 45, 46, 47, 40, 41, 43, 91
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def glued_left(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     """Whether what begins at `start` is the middle of something: a word, decimal, path, part number or price."""
     if start == lo:
@@ -33,7 +33,7 @@ def glued_left(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     return _currency(data, lo, start)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _currency(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     """Whether the bytes before are a pound, yen or euro sign, or the full-width yen sign."""
     if start - 2 >= lo and data[start - 2] == 0xC2 and (data[start - 1] == 0xA3 or data[start - 1] == 0xA5):
@@ -45,7 +45,7 @@ def _currency(data: NDArray[np.uint8], lo: int, start: int) -> bool:
     return bool(euro or (first == 0xEF and second == 0xBF and third == 0xA5))
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def glued_right(data: NDArray[np.uint8], end: int, hi: int) -> bool:
     """Whether what ends before `end` goes on: into a word, address, decimal, path or part number."""
     if end == hi:
@@ -59,7 +59,7 @@ def glued_right(data: NDArray[np.uint8], end: int, hi: int) -> bool:
     return bool(after == HYPHEN and end + 1 < hi and WORD[data[end + 1]])
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def digits_end(data: NDArray[np.uint8], start: int, hi: int) -> int:
     """Where the run of digits at `start` ends."""
     while start < hi and DIGIT[data[start]]:
@@ -67,7 +67,7 @@ def digits_end(data: NDArray[np.uint8], start: int, hi: int) -> int:
     return start
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def parse_groups(data: NDArray[np.uint8], start: int, hi: int, groups: NDArray[np.int64]) -> int:
     """Fill `groups` (GROUPS x 3: start, end, separator before) from the digits at `start` on; their number.
 
@@ -88,7 +88,7 @@ def parse_groups(data: NDArray[np.uint8], start: int, hi: int, groups: NDArray[n
     return count
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _separator(data: NDArray[np.uint8], at: int, hi: int) -> tuple[int, int]:
     """(where the next digit is, the strongest separator before it), or (at, 0)."""
     strongest = 0
@@ -106,7 +106,7 @@ def _separator(data: NDArray[np.uint8], at: int, hi: int) -> tuple[int, int]:
     return (at, strongest) if at < hi and DIGIT[data[at]] else (at, 0)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _separator_at(data: NDArray[np.uint8], at: int, hi: int) -> tuple[int, int]:
     """(bytes, kind) of the separator at `at`; no-break spaces and typographic hyphens count as the plain ones."""
     byte = data[at]
@@ -123,7 +123,7 @@ def _separator_at(data: NDArray[np.uint8], at: int, hi: int) -> tuple[int, int]:
     return 0, 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def extension(data: NDArray[np.uint8], at: int, hi: int) -> int:
     """Length of an extension at `at`: x and up to six digits; 0 if there is none."""
     if at + 1 >= hi or data[at] | 32 != 120:
@@ -132,13 +132,13 @@ def extension(data: NDArray[np.uint8], at: int, hi: int) -> int:
     return end - at if end > at + 1 and end - at <= 7 and not glued_right(data, end, hi) else 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def length(groups: NDArray[np.int64], k: int) -> int:
     """Digits of group k."""
     return int(groups[k, END] - groups[k, START])
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def total(groups: NDArray[np.int64], first: int, end: int) -> int:
     """Digits of groups first..end - 1."""
     digits = 0
@@ -147,7 +147,7 @@ def total(groups: NDArray[np.int64], first: int, end: int) -> int:
     return digits
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def value(data: NDArray[np.uint8], start: int, end: int) -> int:
     """The number that the digits data[start:end] write; at most 18 of them."""
     number = 0

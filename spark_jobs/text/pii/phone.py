@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii.context import SAYS_OTHER, SAYS_PHONE
 from spark_jobs.text.pii.network import dotted_quad
 from spark_jobs.text.pii.numbers import (
@@ -37,7 +37,7 @@ _THREE_DIGIT_ZONES = np.isin(
 )
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def phone(data: NDArray[np.uint8], start: int, hi: int, groups: NDArray[np.int64], count: int, says: int) -> int:
     """End of the number at `start` (a digit, + or opening bracket), or -1. `says`: the words before it."""
     if count == 0 or (says & SAYS_OTHER and not says & SAYS_PHONE):
@@ -58,7 +58,7 @@ def phone(data: NDArray[np.uint8], start: int, hi: int, groups: NDArray[np.int64
     return end
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _end(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], used: int) -> int:
     """End of the first `used` groups with an extension; -1 if the last runs into something else."""
     end = groups[used - 1, END]
@@ -66,7 +66,7 @@ def _end(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], used: int)
     return end + extra if extra or not glued_right(data, end, hi) else -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _longest(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int, most: int) -> int:
     """The greatest number of groups of at most `most` digits in all that ends well; 0 if there is none."""
     for used in range(count, 0, -1):
@@ -75,7 +75,7 @@ def _longest(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count:
     return 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _international(
     data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int, skip: int, says: int
 ) -> int:
@@ -102,13 +102,13 @@ def _international(
     return -1 if quantity else _end(data, hi, groups, used)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _decimal(groups: NDArray[np.int64], used: int) -> bool:
     """Whether a dot follows the first group and no further one."""
     return bool(used > 1 and groups[1, SEPARATOR] == DOT and (used == 2 or groups[2, SEPARATOR] != DOT))
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _thousands(groups: NDArray[np.int64], used: int) -> bool:
     """Whether it can be a number below a thousand million with a space at each thousand, as +49 123 456."""
     if not 1 < used < 4:
@@ -119,7 +119,7 @@ def _thousands(groups: NDArray[np.int64], used: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _country_code(data: NDArray[np.uint8], start: int, end: int) -> int:
     """Digits of the country code at `start`, within its group; 0 if none is assigned."""
     if end > start and (data[start] == 49 or data[start] == 55):
@@ -132,7 +132,7 @@ def _country_code(data: NDArray[np.uint8], start: int, end: int) -> int:
     return 3 if _THREE_DIGIT_ZONES[two] and end - start >= 3 else 0
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _national_starts(data: NDArray[np.uint8], groups: NDArray[np.int64], first: int, code: int, least: int) -> bool:
     """Whether the national number begins with a digit from `least` on, or with a zero in brackets."""
     at = first + code
@@ -143,7 +143,7 @@ def _national_starts(data: NDArray[np.uint8], groups: NDArray[np.int64], first: 
     return bool(data[at] >= least)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _american(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int, says: int) -> int:
     """[1] NXX NXX XXXX, where N is 2-9. With spaces alone a word has to say phone."""
     j = int(count > 3 and length(groups, 0) == 1 and data[groups[0, START]] == 49)
@@ -158,7 +158,7 @@ def _american(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count
     return -1 if spaces and j == 0 and not says & SAYS_PHONE else _end(data, hi, groups, j + 3)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _chinese_mobile(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int) -> int:
     """[86] 1[3-9]x xxxx xxxx, without separators or with the same two."""
     j = int(count > 1 and length(groups, 0) == 2 and value(data, groups[0, START], groups[0, END]) == 86)
@@ -174,7 +174,7 @@ def _chinese_mobile(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64],
     return _end(data, hi, groups, j + 3) if same else -1
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _any_shape(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], count: int) -> int:
     """7 to 15 digits that are no date, span of years, decimal or dotted quad."""
     used = _longest(data, hi, groups, count, _MOST)
@@ -191,12 +191,12 @@ def _any_shape(data: NDArray[np.uint8], hi: int, groups: NDArray[np.int64], coun
     return _end(data, hi, groups, used)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _year(data: NDArray[np.uint8], groups: NDArray[np.int64], k: int) -> bool:
     return length(groups, k) == 4 and 1900 <= value(data, groups[k, START], groups[k, END]) < 2100
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _date(data: NDArray[np.uint8], start: int) -> bool:
     """Whether the eight digits at `start` are a year, a month and a day."""
     month, day = value(data, start + 4, start + 6), value(data, start + 6, start + 8)

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gristmill.signals.pii import PII, PII_TYPES, SPANS
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii import kinds
 from spark_jobs.text.pii.context import SAYS_IP, context
 from spark_jobs.text.pii.identity import card, iban, resident_id, ssn
@@ -103,7 +104,7 @@ def _scan(
     return found[:count].copy(), bounds
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _scan_document(
     data: NDArray[np.uint8], lo: int, hi: int, spans: NDArray[np.int64], groups: NDArray[np.int64]
 ) -> int:
@@ -129,7 +130,7 @@ def _scan_document(
     return count
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _look(
     data: NDArray[np.uint8], lo: int, hi: int, i: int, anchor: int, groups: NDArray[np.int64]
 ) -> tuple[int, int, int]:
@@ -158,7 +159,7 @@ def _look(
     return (kind, start, end) if end > 0 else (NONE, i, i + 1)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _opened(
     data: NDArray[np.uint8], lo: int, hi: int, i: int, groups: NDArray[np.int64]
 ) -> tuple[int, int, int]:  # fmt: skip
@@ -172,7 +173,7 @@ def _opened(
     return (kinds.PHONE, i, end) if end > 0 else (NONE, i, i + 1)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _number(
     data: NDArray[np.uint8], lo: int, hi: int, i: int, groups: NDArray[np.int64]
 ) -> tuple[int, int, int]:  # fmt: skip
@@ -197,7 +198,7 @@ def _number(
     return (kind, i, end) if end > 0 else (NONE, i, run)
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def _grouped(
     data: NDArray[np.uint8], hi: int, i: int, groups: NDArray[np.int64], count: int, says: int, glued: bool
 ) -> tuple[int, int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import leaf
 from spark_jobs.text.pii.kinds import PLACEHOLDERS
 
 TEXT = np.frombuffer("".join(PLACEHOLDERS).encode(), np.uint8)
@@ -13,7 +13,7 @@ BOUNDS = np.cumsum([0, *(len(p) for p in PLACEHOLDERS)])
 """The placeholders one after the other, and where each begins."""
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def fill(
     data: NDArray[np.uint8], lo: int, hi: int, spans: NDArray[np.int64], count: int, out: NDArray[np.uint8]
 ) -> int:
@@ -22,17 +22,18 @@ def fill(
     at = lo
     for k in range(count + 1):
         stop = spans[k, 1] if k < count else hi
-        out[size : size + stop - at] = data[at:stop]
+        for i in range(at, stop):
+            out[size + i - at] = data[i]
         size += stop - at
         if k < count:
-            text = TEXT[BOUNDS[spans[k, 0]] : BOUNDS[spans[k, 0] + 1]]
-            out[size : size + len(text)] = text
-            size += len(text)
+            for i in range(BOUNDS[spans[k, 0]], BOUNDS[spans[k, 0] + 1]):
+                out[size] = TEXT[i]
+                size += 1
             at = spans[k, 2]
     return size
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def merge(spans: NDArray[np.int64], count: int, lo: int, more: NDArray[np.int64], new: int) -> int:
     """Add `new` spans, which lie between the placeholders of a text that `fill` made, to `spans`; their number."""
     shift = lo
@@ -43,6 +44,12 @@ def merge(spans: NDArray[np.int64], count: int, lo: int, more: NDArray[np.int64]
             k += 1
         spans[count + n, 0] = more[n, 0]
         spans[count + n, 1], spans[count + n, 2] = more[n, 1] + shift, more[n, 2] + shift
-    total = count + new
-    spans[:total] = spans[:total][np.argsort(spans[:total, 1])]
-    return total
+    for n in range(count, count + new):
+        kind, start, end = spans[n, 0], spans[n, 1], spans[n, 2]
+        place = n
+        while place and spans[place - 1, 1] > start:
+            for k in range(3):
+                spans[place, k] = spans[place - 1, k]
+            place -= 1
+        spans[place, 0], spans[place, 1], spans[place, 2] = kind, start, end
+    return count + new
