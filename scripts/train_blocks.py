@@ -1,4 +1,4 @@
-"""Trains the two block models of the default extraction engine on gold pages and writes them as one file.
+"""Trains the page and block models of the default extraction engine on gold pages and writes them as one file.
 
 Usage:
 
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +24,17 @@ from gristmill.process import run_main, say
 from scripts.align import labels
 from scripts.gold import ARTICLES, WCXB, GoldPage, fold_of, load_gold
 from spark_jobs.web.dom.context import context
+from spark_jobs.web.dom.kinds import page_row
 from spark_jobs.web.dom.layout import Floats
 from spark_jobs.web.dom.page import BEGIN, BLOCKS, END, NODES
 from spark_jobs.web.dom.parse import parse
 from spark_jobs.web.dom.text import Ints
 from spark_jobs.web.dom.trees import Trees, chances
-from spark_jobs.web.engines.learned import MODEL, Models, measured, save_models
+from spark_jobs.web.engines.learned import MODEL, Models, measured, save_models, with_kinds
 
 INNER_FOLDS = 3
 BINS = 64
-BAG = 3
+BAG = 2
 """Models that differ in the features that each tree may use; their mean errs less than each."""
 SAMPLE = 0.45
 """A row of mean weight is kept with this chance; it keeps most rows of long text and few of the many short ones."""
@@ -42,6 +44,10 @@ SET_WEIGHT = {ARTICLES: 3.0, WCXB: 1.0}
 """Articles are most of what a crawl is read for, and the sets differ on what belongs to one."""
 SETTINGS = {"max_iter": 70, "max_leaf_nodes": 16, "learning_rate": 0.12, "l2_regularization": 5.0,
             "min_samples_leaf": 30, "max_features": 0.3, "early_stopping": False}  # fmt: skip
+KIND_SETTINGS = {"max_iter": 60, "max_leaf_nodes": 8, "learning_rate": 0.1, "l2_regularization": 5.0,
+                 "min_samples_leaf": 8, "max_features": 0.2, "early_stopping": False}  # fmt: skip
+KINDS = (("article",), ("forum",), ("product", "collection", "listing"))
+"""Page types of the gold sets that each of the first three models tells from all others."""
 
 
 @dataclass(frozen=True)
@@ -70,17 +76,31 @@ def sample_of(page: GoldPage) -> Sample | None:
 
 
 def fit_models(samples: Sequence[Sample]) -> Models:
-    """Both models. The second learns from what first models say of pages that they have not seen."""
-    alone = fit_trees([s.found for s in samples], samples)
-    inner = [fold_of("inner " + s.page.site, INNER_FOLDS) for s in samples]
-    both: list[Floats] = [s.found for s in samples]
+    """All models. Each learns from what the ones before it say of pages that they have not seen."""
+    inner = np.array([fold_of("inner " + s.page.site, INNER_FOLDS) for s in samples])
+    rows = np.concatenate([page_row(s.found, s.blocks) for s in samples])
+    answers = [np.array([s.page.kind in kinds for s in samples]) for kinds in KINDS]
+    kinds = np.zeros((len(samples), len(KINDS)), np.float32)
+    for fold, (k, answer) in product(range(INNER_FOLDS), enumerate(answers)):
+        seen = inner != fold
+        kinds[~seen, k] = chances(rows[~seen], *fit_kind(rows[seen], answer[seen]))
+    known = [replace(s, found=with_kinds(s.found, k)) for s, k in zip(samples, kinds, strict=True)]
+    both: list[Floats] = [s.found for s in known]
     for fold in range(INNER_FOLDS):
-        seen = [s for s, f in zip(samples, inner, strict=True) if f != fold]
-        model = fit_trees([s.found for s in seen], seen)
-        for k, sample in enumerate(samples):
-            if inner[k] == fold:
-                both[k] = with_context(sample, model)
-    return Models(alone, fit_trees(both, samples))
+        seen_pages = [s for s, f in zip(known, inner, strict=True) if f != fold]
+        model = fit_trees([s.found for s in seen_pages], seen_pages)
+        for k in np.flatnonzero(inner == fold):
+            both[k] = with_context(known[k], model)
+    article, forum, shop = (fit_kind(rows, answer) for answer in answers)
+    alone, together = fit_trees([s.found for s in known], known), fit_trees(both, known)
+    return Models(article, forum, shop, alone, together)
+
+
+def fit_kind(rows: Floats, answers: NDArray[np.bool_]) -> Trees:
+    """Trees that tell one kind of page from the others."""
+    edges = [_edges(column) for column in rows.T]
+    model = HistGradientBoostingClassifier(**KIND_SETTINGS, random_state=0)
+    return flat_trees(model.fit(_codes(rows, edges), answers), edges)
 
 
 def with_context(sample: Sample, alone: Trees) -> Floats:
@@ -97,7 +117,7 @@ def fit_trees(tables: Sequence[Floats], samples: Sequence[Sample]) -> Trees:
     kept = np.random.default_rng(1).random(len(rows)) < chance
     rows, share, weight = rows[kept], share[kept], weight[kept] / chance[kept]
     edges = [_edges(column) for column in rows.T]
-    codes = np.stack([np.searchsorted(e, c) for e, c in zip(edges, rows.T, strict=True)], axis=1).astype(np.float32)
+    codes = _codes(rows, edges)
     split = (share > 0.02) & (share < 0.98)
     in_gold = share > 0.5
     certain = np.where(in_gold, share, 1 - share)
@@ -135,6 +155,11 @@ def _edges(column: Floats) -> Floats:
     """Upper edges of bins: few values make for fast and equal training everywhere."""
     edges: Floats = np.unique(np.quantile(column, np.linspace(0, 1, BINS + 1)[1:-1], method="lower"))
     return edges
+
+
+def _codes(rows: Floats, edges: Sequence[Floats]) -> Floats:
+    """The bin of each number."""
+    return np.stack([np.searchsorted(e, c) for e, c in zip(edges, rows.T, strict=True)], axis=1).astype(np.float32)
 
 
 def flat_trees(model: HistGradientBoostingClassifier, edges: Sequence[Floats]) -> Trees:

@@ -91,11 +91,11 @@ def _best(found: Floats, nodes: Ints, blocks: Ints, held: Floats) -> None:
 
 
 @njit(cache=True, nogil=True)
-def chosen(chance: Floats, blocks: Ints) -> NDArray[np.bool_]:
+def chosen(chance: Floats, blocks: Ints, floor: float) -> NDArray[np.bool_]:
     """The set of blocks with the largest expected F1, if a block of chance c and size s has c*s of the page's content.
 
     F1 of a set is 2 * content in it / (size of it + content of the page), and the best set is one of the prefixes of
-    the blocks in falling order of chance.
+    the blocks in falling order of chance. Blocks below `floor` are left out, except the first.
     """
     keep = np.zeros(len(chance), np.bool_)
     order = np.argsort(-chance, kind="mergesort")
@@ -105,6 +105,8 @@ def chosen(chance: Floats, blocks: Ints) -> NDArray[np.bool_]:
     gained = taken = best = 0.0
     last = -1
     for k in range(len(order)):
+        if k and chance[order[k]] < floor:
+            break
         size = size_of(blocks[order[k]])
         gained, taken = gained + chance[order[k]] * size, taken + size
         if 2 * gained > best * (taken + content):

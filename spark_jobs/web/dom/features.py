@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from spark_jobs.web.dom.anchors import ANCHOR_FEATURES, anchors
 from spark_jobs.web.dom.echoes import ECHO_FEATURES, echoes
 from spark_jobs.web.dom.facts import FACTS
 from spark_jobs.web.dom.layout import (
@@ -88,7 +89,8 @@ DECLARED = WHOLE + 8 + SHARED_COUNT
 TITLED = DECLARED + FACTS
 ECHOED = TITLED + TITLE_FEATURES
 POSTED = ECHOED + ECHO_FEATURES
-FEATURES = POSTED + LIST_COUNT
+ANCHORED = POSTED + LIST_COUNT
+FEATURES = ANCHORED + ANCHOR_FEATURES
 
 
 @njit(cache=True, nogil=True)
@@ -112,6 +114,8 @@ def features(nodes: Ints, blocks: Ints, text: Bytes, title: Ints, facts: Floats)
     found[:, TITLED:ECHOED] = title_features(text, blocks, title)
     found[:, ECHOED:POSTED] = echoes(text, blocks)
     _signposts(found, blocks)
+    levels = np.array([_heading_level(marks[block[HOLDER]]) for block in blocks])
+    found[:, ANCHORED:] = anchors(nodes, blocks, found[:, TITLED], levels)
     return found, above
 
 

@@ -38,9 +38,12 @@ def chances(
     for r in range(len(rows)):
         row, total = rows[r], base[0]
         for root in roots:
-            node = root
-            while feature[node] >= 0:
-                node = node + 1 if row[feature[node]] <= value[node] else right[node]
+            node, column = np.int64(root), np.int64(feature[root])
+            while column >= 0:
+                # Which way a row goes cannot be guessed, so it is computed rather than branched on.
+                over = np.int64(row[column] > value[node])
+                node += 1 + over * (np.int64(right[node]) - node - 1)
+                column = np.int64(feature[node])
             total += value[node]
         found[r] = max(1e-4, np.round(1 / (1 + np.exp(-total)), 4))
     return found
