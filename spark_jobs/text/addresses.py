@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_jobs.text.classes import HOST, LOWER, WORD
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.unicode import TABLE_SIZE
 
 _AT, _COLON, _DOT, _SLASH, _HASH, _QUERY, _DASH, _PLUS, _UNDERSCORE = 64, 58, 46, 47, 35, 63, 45, 43, 95
@@ -14,7 +14,7 @@ _LONGEST_LABEL = 64
 _LONGEST_DOMAIN = 63
 
 
-@leaf
+@inner
 def is_address(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     """Whether points[start:end] is [scheme://][user@]host[:port][/path], its top domain in lower case letters."""
     dotted = False
@@ -44,12 +44,12 @@ def is_address(points: NDArray[np.int32], start: int, end: int, table: NDArray[n
     return False
 
 
-@leaf
+@inner
 def _is(point: np.int32, bit: int, table: NDArray[np.uint32]) -> bool:
     return bool(point < TABLE_SIZE and table[point] & np.uint32(bit) != 0)
 
 
-@leaf
+@inner
 def _host(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     """Host, port and path from `start` to `end`, nothing before or after."""
     stop = start
@@ -76,7 +76,7 @@ def _host(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uin
     return True
 
 
-@leaf
+@inner
 def _label(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     if not 1 <= end - start <= _LONGEST_LABEL:
         return False
@@ -87,7 +87,7 @@ def _label(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.ui
     return True
 
 
-@leaf
+@inner
 def _port(points: NDArray[np.int32], start: int, end: int) -> bool:
     """Nothing, a port, or a path from `start` to `end`."""
     if start == end or points[start] != _COLON:
@@ -98,7 +98,7 @@ def _port(points: NDArray[np.int32], start: int, end: int) -> bool:
     return 2 <= i - start - 1 <= 5 and (i == end or points[i] in (_SLASH, _QUERY, _HASH))
 
 
-@leaf
+@inner
 def _address_of_numbers(points: NDArray[np.int32], start: int, end: int) -> bool:
     """A public IPv4 address."""
     at = digits = 0

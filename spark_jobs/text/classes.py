@@ -61,7 +61,7 @@ _MARKED = (
     (TERMINAL_MARKS, TERMINAL),
     ("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", ASCII_PUNCT),
     (LINE_ENDS, LINE_END),
-    ("ljtpcuiLJTPCUI{[", WATCHED),
+    ("jJ{[", WATCHED),
 )
 
 

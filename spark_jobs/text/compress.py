@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 
 HASH_BITS = 13
 WINDOW = 65535
 SHORTEST = 4
 
 
-@leaf
+@inner
 def _four(data: NDArray[np.uint8], at: int) -> np.uint64:
     return (
         np.uint64(data[at]) | np.uint64(data[at + 1]) << np.uint64(8)
@@ -20,7 +20,7 @@ def _four(data: NDArray[np.uint8], at: int) -> np.uint64:
     )  # fmt: skip
 
 
-@leaf
+@inner
 def _sequence(literals: int, match: int) -> int:
     """Bytes of a token, its literals, and its match (0 for the last literals), as in LZ4's block format."""
     size = 1 + literals + (1 + (literals - 15) // 255 if literals >= 15 else 0)
@@ -29,7 +29,7 @@ def _sequence(literals: int, match: int) -> int:
     return size
 
 
-@leaf
+@inner
 def compressed_size(data: NDArray[np.uint8], start: int, end: int, places: NDArray[np.int64]) -> int:
     """Bytes that data[start:end] takes. `places` (2^HASH_BITS) may hold places before `start`, which are no match."""
     size = 0

@@ -12,7 +12,7 @@ from spark_jobs.text.classes import BLANK, classes, lower
 from spark_jobs.text.compress import HASH_BITS, compressed_size
 from spark_jobs.text.decode import decode
 from spark_jobs.text.family import table_of
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.listed import count_listed, list_of, listed_tables
 from spark_jobs.text.stoplists import StopTable
 from spark_jobs.text.unicode import TABLE_SIZE, utf8_buffers
@@ -88,7 +88,7 @@ def _measure(
         out[-1] = min(1.0, packed / size) if size else np.nan
 
 
-@leaf
+@inner
 def _fill(chars: int, tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     for k in range(8):
         out[2 + k] = tally[k]
@@ -99,7 +99,7 @@ def _fill(chars: int, tally: NDArray[np.int64], out: NDArray[np.float64]) -> Non
     out[14] = tally[CODE_LINES] / tally[LINES] if tally[LINES] else np.nan
 
 
-@leaf
+@inner
 def _entropy(points: NDArray[np.int32], chars: int, histogram: NDArray[np.int64]) -> float:
     """Bits per character; leaves `histogram` empty."""
     for i in range(chars):
@@ -113,7 +113,7 @@ def _entropy(points: NDArray[np.int32], chars: int, histogram: NDArray[np.int64]
     return entropy if chars else np.nan
 
 
-@leaf
+@inner
 def _word_at(points: NDArray[np.int32], at: int, chars: int, word: NDArray[np.int32]) -> bool:
     """Whether `word` (lower-case ASCII) is at `at`, A-Z as a-z."""
     if at + len(word) > chars:
@@ -125,7 +125,7 @@ def _word_at(points: NDArray[np.int32], at: int, chars: int, word: NDArray[np.in
     return True
 
 
-@leaf
+@inner
 def _scan(
     points: NDArray[np.int32], chars: int, table: NDArray[np.uint32], bits: NDArray[np.uint8], tally: NDArray[np.int64]
 ) -> None:
@@ -160,7 +160,7 @@ def _scan(
     tally[DAMAGED] += tally[REPLACED] + 2 * tally[MOJIBAKE] + tally[C1] + tally[CONTROLS]
 
 
-@leaf
+@inner
 def _words(
     points: NDArray[np.int32], at: int, chars: int, table: NDArray[np.uint32], bits: NDArray[np.uint8],
     tally: NDArray[np.int64], url_to: int,
@@ -183,13 +183,13 @@ def _words(
     return url_to
 
 
-@leaf
+@inner
 def _ends_url(point: np.int32, table: NDArray[np.uint32], bits: NDArray[np.uint8]) -> bool:
     blank = point < TABLE_SIZE and table[point] & np.uint32(BLANK) != 0
     return bool(blank or (point < 128 and bits[point] & _URL_END != 0))
 
 
-@leaf
+@inner
 def _damaged(points: NDArray[np.int32], at: int, chars: int, bits: NDArray[np.uint8], tally: NDArray[np.int64]) -> None:
     """Replacement characters, C1 controls, directions, and UTF-8 that was read byte by byte."""
     point = points[at]
@@ -205,7 +205,7 @@ def _damaged(points: NDArray[np.int32], at: int, chars: int, bits: NDArray[np.ui
     tally[MOJIBAKE] += 1
 
 
-@leaf
+@inner
 def _is_code(points: NDArray[np.int32], start: int, end: int, code: int) -> bool:
     if 8 * code < end - start:
         return False

@@ -9,9 +9,9 @@ from gristmill.signals.heuristics import HEURISTICS
 from spark_jobs.text import c4_view as c4
 from spark_jobs.text import characters as of
 from spark_jobs.text import passages as p
-from spark_jobs.text.decode import mix
-from spark_jobs.text.grams import Room, clear, place
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.grams import Room
+from spark_jobs.text.kernel import inner
+from spark_jobs.text.runs import median_run
 from spark_jobs.text.stoplists import LONGEST, StopTable, stop_slot
 from spark_jobs.text.unicode import SCRIPTS
 from spark_jobs.text.word_rules import BASE, word_hash
@@ -38,13 +38,13 @@ _LOREM_HASH, _IPSUM_HASH = (
 )
 
 
-@leaf
+@inner
 def share(part: float, whole: float) -> float:
     """part / whole, NaN for nothing of nothing."""
     return part / whole if whole > 0 else np.nan
 
 
-@leaf
+@inner
 def of_characters(
     chars: int, tally: NDArray[np.int64], runs: NDArray[np.int32], spaced: bool, raw: int, out: NDArray[np.float64]
 ) -> None:
@@ -58,7 +58,7 @@ def of_characters(
     out[_ALPHA + 4] = share(tally[of.MARKED], visible)
     out[_ALPHA + 5] = share(tally[of.PARENTHESES], chars)
     out[_UPPERCASE] = share(tally[of.CAPITALS], tally[of.CASED_LETTERS])
-    out[_MEAN_WORD + 1] = of.median_run(runs, tally[of.RUNS])
+    out[_MEAN_WORD + 1] = median_run(runs, tally[of.RUNS])
     out[_MEAN_WORD + 4] = share(tally[of.SYMBOL_RUNS], tally[of.RUNS])
     out[_SENTENCES_RPV2] = tally[of.SENTENCES] if spaced else np.nan
     out[_SENTENCES_RPV2 + 1] = share(tally[of.CURLY], chars)
@@ -68,7 +68,7 @@ def of_characters(
     out[_DIGITS_RPV2 + 1] = share(tally[of.CAPITALS], chars if tally[of.CASED_LETTERS] else 0)
 
 
-@leaf
+@inner
 def of_tokens(chars: int, tokens: Tokens, count: int, tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     """Words, their length and letters; # and ellipses per token; sentences."""
     words = letters = alpha = alpha_words = 0
@@ -88,7 +88,7 @@ def of_tokens(chars: int, tokens: Tokens, count: int, tally: NDArray[np.int64], 
     out[_SENTENCES] = p.sentences(tokens, 0, count)
 
 
-@leaf
+@inner
 def of_paragraphs(chars: int, tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     """Repeated paragraphs; text of white space alone is one empty paragraph to datatrove."""
     whole = 1 if chars else 0
@@ -98,7 +98,7 @@ def of_paragraphs(chars: int, tally: NDArray[np.int64], out: NDArray[np.float64]
     out[_DUP_DCLM + 1] = share(tally[p.ALL_CHARS], tally[p.CHARS])
 
 
-@leaf
+@inner
 def of_lines(
     points: NDArray[np.int32], chars: int, newlines: int, tokens: int, words: int, tally: NDArray[np.int64],
     out: NDArray[np.float64],
@@ -123,7 +123,7 @@ def of_lines(
     out[_STOP_SHARE + 3] = share(words, lines)
 
 
-@leaf
+@inner
 def _fineweb(
     lines: int, newlines: int, tokens: int, chars: int, tally: NDArray[np.int64], out: NDArray[np.float64], at: int
 ) -> None:
@@ -133,7 +133,7 @@ def _fineweb(
     out[at + 3] = share(newlines, tokens)
 
 
-@leaf
+@inner
 def of_c4(tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     """Signals of the text after C4's line rules, and Gopher's of all lines."""
     out[_BULLETS] = share(tally[c4.BULLET_LINES], tally[c4.LINES])
@@ -143,44 +143,56 @@ def of_c4(tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     out[_SENTENCES + 1], out[_SENTENCES + 2] = tally[c4.SENTENCES_DATATROVE], tally[c4.SENTENCES_ORIGINAL]
 
 
-@leaf
-def stop_words(
-    points: NDArray[np.int32], chars: int, tokens: Tokens, count: int, hashes: NDArray[np.uint64], words: int,
-    short_list: int, frequent_list: int, short: StopTable, frequent: StopTable, spaced: bool, raw: int,
-    seen: NDArray[np.bool_], out: NDArray[np.float64],
+@inner
+def short_words(
+    points: NDArray[np.int32], chars: int, tokens: Tokens, count: int, which: int, anywhere: bool, short: StopTable,
+    seen: NDArray[np.bool_], space: Room, out: NDArray[np.float64],
 ) -> None:  # fmt: skip
-    """Distinct words of the short list, and occurrences of frequent words; null without a list."""
+    """Distinct words of the short list among the numbered tokens; with `anywhere` their occurrences too."""
+    out[_STOP_WORDS] = out[_STOP_WORDS + 1] = np.nan
+    if which < 0:
+        return
+    first, last = short.start[which], short.start[which] + short.mask[which] + 1
+    for slot in range(first, last):
+        seen[slot] = False
+    if anywhere:
+        out[_STOP_WORDS + 1] = _anywhere(points, chars, which, short, seen)
+    for i in range(0 if anywhere else count):
+        if space.owner[i] == i and tokens.length[i] <= LONGEST:
+            slot = stop_slot(tokens.hash[i], which, short)
+            if slot >= 0:
+                seen[slot] = True
+    distinct = 0
+    for slot in range(first, last):
+        distinct += seen[slot]
+    out[_STOP_WORDS] = distinct
+
+
+@inner
+def frequent_words(
+    hashes: NDArray[np.uint64], words: int, which: int, frequent: StopTable, raw: int, space: Room,
+    out: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Occurrences of frequent words among the numbered words; null without a list."""
     occurrences = 0
-    out[_STOP_WORDS] = np.nan
-    if short_list >= 0:
-        first, last = short.start[short_list], short.start[short_list] + short.mask[short_list] + 1
-        for slot in range(first, last):
-            seen[slot] = False
-        if frequent_list < 0:
-            occurrences = _anywhere(points, chars, short_list, short, seen)
-        else:
-            for i in range(count):
-                if tokens.length[i] <= LONGEST:
-                    slot = stop_slot(tokens.hash[i], short_list, short)
-                    if slot >= 0:
-                        seen[slot] = True
-        distinct = 0
-        for slot in range(first, last):
-            distinct += seen[slot]
-        out[_STOP_WORDS] = distinct
-    for i in range(words if frequent_list >= 0 else 0):
-        occurrences += stop_slot(hashes[i], frequent_list, frequent) >= 0
-    out[_STOP_WORDS + 1] = occurrences if max(short_list, frequent_list) >= 0 else np.nan
-    out[_STOP_SHARE] = share(min(occurrences, raw), raw if frequent_list >= 0 else 0)
+    for i in range(words if which >= 0 else 0):
+        if space.owner[i] == i and stop_slot(hashes[i], which, frequent) >= 0:
+            occurrences += space.counts[i]
+    if which >= 0:
+        out[_STOP_WORDS + 1] = occurrences
+    out[_STOP_SHARE] = share(min(occurrences, raw), raw if which >= 0 else 0)
 
 
-@leaf
+@inner
 def _anywhere(points: NDArray[np.int32], chars: int, which: int, table: StopTable, seen: NDArray[np.bool_]) -> int:
     """Occurrences of listed words at any place of a text without spaces."""
     occurrences = 0
+    longest = min(LONGEST, table.longest[which])
     for i in range(chars):
+        if not table.opens[(which << 8) + (points[i] & 255)]:
+            continue
         value = np.uint64(0)
-        for k in range(i, min(chars, i + LONGEST)):
+        for k in range(i, min(chars, i + longest)):
             value = value * BASE + np.uint64(points[k] + 1)
             slot = stop_slot(value, which, table)
             if slot >= 0:
@@ -189,40 +201,38 @@ def _anywhere(points: NDArray[np.int32], chars: int, which: int, table: StopTabl
     return occurrences
 
 
-@leaf
+@inner
 def of_words(
-    chars: int, tally: NDArray[np.int64], hashes: NDArray[np.uint64], lengths: NDArray[np.int32], words: int,
-    space: Room, out: NDArray[np.float64],
-) -> None:  # fmt: skip
-    """Signals of normalised words; divides the characters of repeated n-grams by those of the text or the words."""
-    letters = lorem = 0
-    for i in range(words):
-        letters += lengths[i]
-        lorem += i + 1 < words and hashes[i] == _LOREM_HASH and hashes[i + 1] == _IPSUM_HASH
+    tally: NDArray[np.int64], hashes: NDArray[np.uint64], words: int, space: Room, out: NDArray[np.float64]
+) -> None:
+    """Signals of the numbered normalised words."""
+    lorem = 0
+    letters = space.until[words]
+    for i in range(words - 1):
+        lorem += hashes[i] == _LOREM_HASH and hashes[i + 1] == _IPSUM_HASH
     out[_RPV2], out[_RPV2 + 1] = words, share(letters, words)
-    out[_RPV2 + 2], out[_RPV2 + 3] = _distinct(hashes, words, space)
+    out[_RPV2 + 2], out[_RPV2 + 3] = _distinct(words, space)
     out[_LOREM] = share(lorem, letters + max(0, words - 1))
     out[_DIGITS_RPV2] = share(min(tally[of.DIGITS], letters), letters)
+
+
+@inner
+def as_shares(chars: int, letters: int, out: NDArray[np.float64]) -> None:
+    """Divide the characters of repeated n-grams by those of the text or of the normalised words."""
     for n in range(9):
         out[AT_TOP + n] = share(out[AT_TOP + n], chars)
         out[AT_TOP_RPV2 + n] = share(out[AT_TOP_RPV2 + n], letters)
 
 
-@leaf
-def _distinct(hashes: NDArray[np.uint64], words: int, space: Room) -> tuple[float, float]:
+@inner
+def _distinct(words: int, space: Room) -> tuple[float, float]:
     """(distinct words / words, entropy of their distribution in nats)."""
-    mask = clear(space, words)
     distinct = 0
-    for i in range(words):
-        slot, known = place(space, mask, mix(hashes[i]))
-        if known:
-            space.counts[space.values[slot]] += 1
-        else:
-            space.values[slot] = distinct
-            space.counts[distinct] = 1
-            distinct += 1
     entropy = 0.0
-    for i in range(distinct):
-        part = space.counts[i] / words
-        entropy -= part * np.log(part)
+    once = np.log(1 / words) / words if words else 0.0
+    for i in range(words):
+        if space.owner[i] == i:
+            distinct += 1
+            part = space.counts[i] / words
+            entropy -= part * np.log(part) if space.counts[i] > 1 else once
     return share(distinct, words), entropy if words else np.nan

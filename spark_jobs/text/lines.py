@@ -11,7 +11,7 @@ from gristmill.signals.lines import LINES
 from spark_jobs.text.classes import BLANK, classes
 from spark_jobs.text.decode import decode, encode
 from spark_jobs.text.family import table_of
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.rules_of_lines import (
     BELOW_FIVE,
     BELOW_THREE,
@@ -101,7 +101,7 @@ def _measure(
         _document(points, chars, table, figures[row], masks, ends, row)
 
 
-@leaf
+@inner
 def _document(
     points: NDArray[np.int32], chars: int, table: NDArray[np.uint32], figures: NDArray[np.float64],
     masks: NDArray[np.uint8], ends: NDArray[np.int32], row: int,
@@ -110,9 +110,7 @@ def _document(
     for which in range(3):
         ends[which, row + 1] = ends[which, row]
     while start < chars:
-        stop = line_end(points, start, chars, table)
-        first, last = strip(points, start, stop, table)
-        facts, in_line, citations = line_facts(points, first, last, table)
+        facts, in_line, citations, first, last, stop = line_facts(points, start, chars, table)
         original, datatrove = dropped_original(facts), dropped_datatrove(facts)
         refinedweb = dropped_refinedweb(facts) if last > first else 0
         _tally(facts, original, datatrove, refinedweb, last - first, figures)
@@ -131,7 +129,7 @@ def _document(
     figures[_REFINEDWEB + 1] = lost / words if words else np.nan
 
 
-@leaf
+@inner
 def _set(masks: NDArray[np.uint8], ends: NDArray[np.int32], which: int, row: int, line: int, dropped: int) -> None:
     if dropped:
         place = ends[which, row] + (line >> 3)
@@ -139,7 +137,7 @@ def _set(masks: NDArray[np.uint8], ends: NDArray[np.int32], which: int, row: int
         ends[which, row + 1] = place + 1
 
 
-@leaf
+@inner
 def _tally(
     facts: int, original: int, datatrove: int, refinedweb: int, chars: int, figures: NDArray[np.float64]
 ) -> None:
@@ -186,7 +184,7 @@ def _edit(
         ends[row + 1] = encode(kept, first, last, edited, ends[row])
 
 
-@leaf
+@inner
 def copy_line(
     points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], strip_citations: bool,
     out: NDArray[np.int32], at: int,
@@ -205,7 +203,7 @@ def copy_line(
     return at
 
 
-@leaf
+@inner
 def is_blank(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     """Whether white space is all there is."""
     for i in range(start, end):  # noqa: SIM110 - numba compiles no generator

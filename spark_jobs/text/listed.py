@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gristmill.profile import PROJECT
 from spark_jobs.text.classes import WORD
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.stoplists import StopTable, stop_slot, table_of_words
 from spark_jobs.text.unicode import TABLE_SIZE
 from spark_jobs.text.word_rules import BASE
@@ -67,17 +67,17 @@ def _word(char: str) -> bool:
     return char == "_" or char.isalnum()
 
 
-@leaf
+@inner
 def _low(point: np.int32, lower: NDArray[np.int32]) -> np.uint64:
     return np.uint64((lower[point] if point < TABLE_SIZE else point) + 1)
 
 
-@leaf
+@inner
 def _in_word(points: NDArray[np.int32], at: int, chars: int, table: NDArray[np.uint32]) -> bool:
     return 0 <= at < chars and points[at] < TABLE_SIZE and table[points[at]] & np.uint32(WORD) != 0
 
 
-@leaf
+@inner
 def count_listed(
     points: NDArray[np.int32], chars: int, table: NDArray[np.uint32], lower: NDArray[np.int32], which: int,
     phrases: StopTable, first: StopTable, anywhere: bool, seen: NDArray[np.bool_],
@@ -109,7 +109,7 @@ def count_listed(
     return found, distinct
 
 
-@leaf
+@inner
 def _longest(
     points: NDArray[np.int32], start: int, end: int, chars: int, table: NDArray[np.uint32], lower: NDArray[np.int32],
     which: int, phrases: StopTable, anywhere: bool, value: np.uint64,

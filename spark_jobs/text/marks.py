@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 
 from spark_jobs.text.classes import BEFORE_DOT, CLOSE, DIGIT, ICON, LETTER, LOWER, OPEN, QUOTE, UPPER
 from spark_jobs.text.decode import mix
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.unicode import TABLE_SIZE
 from spark_jobs.text.word_rules import BASE, find, word_hash
 
 
-@leaf
+@inner
 def bits_of(point: np.int32, table: NDArray[np.uint32]) -> np.uint32:
     return table[point] if point < TABLE_SIZE else np.uint32(0)
 
 
-@leaf
+@inner
 def _dots(points: NDArray[np.int32], start: int, end: int) -> int:
     count = 0
     while start + count < end and points[start + count] == 46:
@@ -25,7 +25,7 @@ def _dots(points: NDArray[np.int32], start: int, end: int) -> int:
     return count
 
 
-@leaf
+@inner
 def opening_mark(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> int:
     """Length of the mark to cut off at the start."""
     point = points[start]
@@ -43,10 +43,8 @@ def opening_mark(points: NDArray[np.int32], start: int, end: int, table: NDArray
     return 0
 
 
-@leaf
-def closing_mark(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], keys: NDArray[np.uint64]
-) -> int:
+@inner
+def closing_mark(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> int:
     """Length of the mark or unit to cut off at the end."""
     if end <= start:
         return 0
@@ -67,10 +65,10 @@ def closing_mark(
     if length == 0 or length == 5 or end - length == start:
         return 0
     unit = word_hash(points, end - length, end) * BASE + np.uint64(1)
-    return length if find(mix(unit), keys) >= 0 else 0
+    return length if find(mix(unit)) >= 0 else 0
 
 
-@leaf
+@inner
 def _closing_dots(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> int:
     count = 1
     while end - 1 - count >= start and points[end - 1 - count] == 46:
@@ -88,7 +86,7 @@ def _closing_dots(points: NDArray[np.int32], start: int, end: int, table: NDArra
     return 1 if degrees or (before & np.uint32(UPPER) and bits_of(points[end - 3], table) & np.uint32(UPPER)) else 0
 
 
-@leaf
+@inner
 def inner_mark(points: NDArray[np.int32], at: int, start: int, end: int, table: NDArray[np.uint32]) -> int:
     """Length of the mark at `at` that cuts points[start:end] in two."""
     point = points[at]

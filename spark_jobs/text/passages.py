@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from spark_jobs.text.classes import BLANK, PUNCT, QUOTE, TERMINAL
 from spark_jobs.text.grams import Room, clear, place
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.rules_of_lines import strip
 from spark_jobs.text.unicode import TABLE_SIZE
-from spark_jobs.text.word_rules import word_hash
+from spark_jobs.text.word_rules import BASE
 from spark_jobs.text.words import GAP, MARKS, STOP, Tokens
 
 SHORT_LINE = 30
@@ -20,15 +20,31 @@ COUNT, CHARS, EXTRAS, EXTRA_CHARS, ALL, ALL_CHARS, ENDED, SHORT, ENDED_STRIPPED,
 """Places in the tally of passages. EXTRAS: second and later occurrences; ALL: every occurrence of repeated ones."""
 RPV2_ENDED, RPV2_BULLETS, DCLM_BULLETS, ELLIPSIS, BLANK_LINES, BLANK_EXTRAS, BLANK_EXTRA_CHARS = range(10, 17)
 
+_SQUARE, _CUBE, _FOURTH = (np.uint64(pow(int(BASE), power, 1 << 64)) for power in (2, 3, 4))
 _RPV2_BULLETS = (0x2022, 0x2023, 0x25B6, 0x25C0, 0x25E6, 0x25A0, 0x25A1, 0x25AA, 0x25AB, 0x2013)
 
 
-@leaf
+@inner
 def _bits(point: np.int32, table: NDArray[np.uint32]) -> np.uint32:
     return table[point] if point < TABLE_SIZE else np.uint32(0)
 
 
-@leaf
+@inner
+def passage_hash(points: NDArray[np.int32], start: int, end: int) -> np.uint64:
+    """The hash `word_hash` of a long text, four characters at a time."""
+    value = np.uint64(0)
+    i = start
+    while i + 4 <= end:
+        first = np.uint64(points[i] + 1) * _CUBE + np.uint64(points[i + 1] + 1) * _SQUARE
+        value = value * _FOURTH + first + np.uint64(points[i + 2] + 1) * BASE + np.uint64(points[i + 3] + 1)
+        i += 4
+    while i < end:
+        value = value * BASE + np.uint64(points[i] + 1)
+        i += 1
+    return value
+
+
+@inner
 def enter(value: np.uint64, length: int, space: Room, mask: int, tally: NDArray[np.int64]) -> None:
     """Count a passage and, by its hash, whether it was there before."""
     slot, known = place(space, mask, value * np.uint64(2) + np.uint64(1))
@@ -45,7 +61,7 @@ def enter(value: np.uint64, length: int, space: Room, mask: int, tally: NDArray[
         space.values[slot] = 1
 
 
-@leaf
+@inner
 def paragraphs(
     points: NDArray[np.int32], chars: int, most: int, table: NDArray[np.uint32], space: Room, tally: NDArray[np.int64]
 ) -> None:
@@ -56,17 +72,18 @@ def paragraphs(
     i = begin = start
     while i < end:
         if points[i] == 10 and i + 1 < end and points[i + 1] == 10:
-            enter(word_hash(points, begin, i), i - begin, space, mask, tally)
+            enter(passage_hash(points, begin, i), i - begin, space, mask, tally)
             while points[i] == 10:
                 i += 1
             begin = i
         else:
             i += 1
     if begin < end:
-        enter(word_hash(points, begin, end), end - begin, space, mask, tally)
+        # One paragraph alone has nothing to be equal to.
+        enter(passage_hash(points, begin, end) if begin > start else np.uint64(0), end - begin, space, mask, tally)
 
 
-@leaf
+@inner
 def visible_lines(
     points: NDArray[np.int32], chars: int, most: int, table: NDArray[np.uint32], space: Room, tally: NDArray[np.int64]
 ) -> None:
@@ -84,17 +101,17 @@ def visible_lines(
         tally[LONGEST] = max(tally[LONGEST], end - start)
         first, last = strip(points, start, end, table)
         if last > first:
-            enter(word_hash(points, start, end), end - start, space, mask, tally)
+            enter(passage_hash(points, start, end), end - start, space, mask, tally)
             _ends(points, start, end, first, last, table, tally)
         elif end > start:
-            _, known = place(space, mask, word_hash(points, start, end) * np.uint64(2))
+            _, known = place(space, mask, passage_hash(points, start, end) * np.uint64(2))
             tally[BLANK_LINES] += 1
             tally[BLANK_EXTRAS] += known
             tally[BLANK_EXTRA_CHARS] += end - start if known else 0
         start = end + 1
 
 
-@leaf
+@inner
 def _ends(
     points: NDArray[np.int32], start: int, end: int, first: int, last: int, table: NDArray[np.uint32],
     tally: NDArray[np.int64],
@@ -116,7 +133,7 @@ def _ends(
     tally[ENDED_STRIPPED] += mark > first and (_bits(points[mark - 1], table) & np.uint32(TERMINAL)) != 0
 
 
-@leaf
+@inner
 def sentences(tokens: Tokens, start: int, end: int) -> int:
     """Sentences of the tokens start..end: after a terminal mark, the next token that is no mark starts one.
 

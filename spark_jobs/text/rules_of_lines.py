@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_jobs.text.classes import ALONE, BLANK, CAPITAL, DECIMAL, LINE_END, WATCHED, WORD
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.unicode import TABLE_SIZE
 
 LONG_WORD, NO_END_MARK, BELOW_FIVE, BELOW_THREE, LOREM, JAVASCRIPT, CURLY, POLICY, CITED = (1 << b for b in range(9))
@@ -22,11 +22,14 @@ _PHRASES = (
 )  # fmt: skip
 _TEXT = np.array([ord(c) for phrase in _PHRASES for c in phrase], np.int32)
 _FROM = np.cumsum([0, *(len(phrase) for phrase in _PHRASES)])
-_SECOND = np.zeros(128, np.int32)
-"""The second letter of the phrases by their first, which spares most comparisons."""
-for _pair in ("lo", "ja", "te", "pr", "co", "us", "it"):
-    _SECOND[[ord(_pair[0]), ord(_pair[0].upper())]] = ord(_pair[1])
-_EDIT, _NEEDED, _SIGN_IN, _READ_MORE, _CART = 8, 9, 10, 11, 12
+_JOINED = np.zeros(32, np.uint32)
+"""Letters after the first space of the phrases by the letter before it, both as five bits."""
+for _before, _after in ("mi", "so", "yp", "ep", "sc", "eo", "ec", "si"):
+    _JOINED[ord(_before) & 31] |= 1 << (ord(_after) & 31)
+_EDIT, _NEEDED, _SIGN_IN, _READ_MORE = 8, 9, 10, 11
+_BITS = np.array([LOREM, JAVASCRIPT, *[POLICY] * 6, 0, 0, 0, 0, BOILERPLATE])
+"""What a phrase at any place of a line shows."""
+_BEFORE_SPACE = np.array([max(0, phrase.find(" ")) if bit else 0 for phrase, bit in zip(_PHRASES, _BITS, strict=True)])
 _COUNTED = (
     "likes", "shares", "comments", "retweets", "reposts", "quotes", "bookmarks", "upvotes", "downvotes", "downloads",
     "views", "followers",
@@ -35,12 +38,12 @@ _NOUNS = np.array([ord(c) for noun in _COUNTED for c in noun], np.int32)
 _NOUN_FROM = np.cumsum([0, *(len(noun) for noun in _COUNTED)])
 
 
-@leaf
+@inner
 def _bits(point: np.int32, table: NDArray[np.uint32]) -> np.uint32:
     return table[point] if point < TABLE_SIZE else np.uint32(0)
 
 
-@leaf
+@inner
 def _same(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
     """Whether a phrase is at `at`, A-Z as a-z."""
     first = _FROM[phrase]
@@ -55,26 +58,18 @@ def _same(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
     return True
 
 
-@leaf
-def _phrases(points: NDArray[np.int32], at: int, end: int) -> int:
-    """Bits of the phrases that start at `at`."""
-    point = points[at] | 32
-    if point == 108:
-        return LOREM if _same(points, at, end, 0) else 0
-    if point == 106:
-        return JAVASCRIPT if _same(points, at, end, 1) else 0
-    if point == 116:
-        return POLICY if _same(points, at, end, 2) else 0
-    if point == 112:
-        return POLICY if _same(points, at, end, 3) else 0
-    if point == 99:
-        return POLICY if _same(points, at, end, 4) else 0
-    if point == 117:
-        return POLICY if _same(points, at, end, 5) or _same(points, at, end, 6) or _same(points, at, end, 7) else 0
-    return BOILERPLATE if point == 105 and _same(points, at, end, _CART) else 0
+@inner
+def _phrases(points: NDArray[np.int32], start: int, space: int, end: int) -> int:
+    """Bits of the phrases in points[start:end] whose first space is at `space`."""
+    found = 0
+    for phrase in range(len(_BITS)):
+        at = space - _BEFORE_SPACE[phrase]
+        if _BEFORE_SPACE[phrase] and at >= start and _same(points, at, end, phrase):
+            found |= _BITS[phrase]
+    return found
 
 
-@leaf
+@inner
 def citation(points: NDArray[np.int32], at: int, end: int, table: NDArray[np.uint32]) -> int:
     """Length of the marker [n], [], [edit] or [citation needed] at `at`, 0 where there is none."""
     if points[at] != 91:
@@ -89,7 +84,7 @@ def citation(points: NDArray[np.int32], at: int, end: int, table: NDArray[np.uin
     return 17 if i == at + 1 and i < end and points[i] == 99 and _plain(points, i, end, _NEEDED) else 0
 
 
-@leaf
+@inner
 def _plain(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
     """Whether a phrase is at `at`, in lower case."""
     first = _FROM[phrase]
@@ -102,7 +97,7 @@ def _plain(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
     return True
 
 
-@leaf
+@inner
 def line_end(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> int:
     """Where the line that starts at `start` ends: its first line end of `str.splitlines`, or `end`."""
     i = start
@@ -111,13 +106,13 @@ def line_end(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.
     return i
 
 
-@leaf
+@inner
 def next_line(points: NDArray[np.int32], stop: int, end: int) -> int:
     """Where the line after a line end at `stop` starts; \\r\\n is one."""
     return stop + 2 if stop + 1 < end and points[stop] == 13 and points[stop + 1] == 10 else stop + 1
 
 
-@leaf
+@inner
 def strip(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> tuple[int, int]:
     """The bounds without white space at both ends; (end, end) for a blank line."""
     while start < end and _bits(points[start], table) & np.uint32(BLANK):
@@ -127,38 +122,74 @@ def strip(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uin
     return start, end
 
 
-@leaf
-def line_facts(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> tuple[int, int, int]:
-    """(bits, words between white space, citation markers) of the stripped line points[start:end]."""
-    facts = words = citations = capitals = digits = blanks = alone = 0
-    cited_to = start
-    run = -1
-    for i in range(start, end):
+@inner
+def line_facts(
+    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]
+) -> tuple[int, int, int, int, int, int]:
+    """(bits, words between white space, citation markers, first, last, stop) of the line that starts at `start`.
+
+    points[first:last] is the line without white space at both ends; at `stop` is its line end, or `end`.
+    """
+    facts = words = citations = capitals = digits = visible = alone = 0
+    first = last = i = cited_to = start
+    while i < end:
         point = points[i]
         bits = _bits(point, table)
         if bits & np.uint32(BLANK):
-            facts |= LONG_WORD if run >= 0 and i - run > LONGEST_WORD else 0
-            run = -1
-            blanks += 1
+            if bits & np.uint32(LINE_END):
+                break
+            if point == 32 and i > start and i + 1 < end and _JOINED[points[i - 1] & 31] >> (points[i + 1] & 31) & 1:
+                facts |= _phrases(points, first, i, end)
+            i += 1
             continue
-        if run < 0:
-            run = i
-            words += 1
-        if not bits & np.uint32(CAPITAL | DECIMAL | ALONE | WATCHED):
-            continue
-        capitals += (bits & np.uint32(CAPITAL)) != 0
-        digits += (bits & np.uint32(DECIMAL)) != 0
-        alone += (bits & np.uint32(ALONE)) != 0
-        if bits & np.uint32(WATCHED):
-            if _SECOND[point] and i + 1 < end and _SECOND[point] == points[i + 1] | 32:
-                facts |= _phrases(points, i, end)
-            if point == 123:
-                facts |= CURLY
-            elif point == 91 and i >= cited_to:
-                length = citation(points, i, end, table)
-                cited_to = i + length
-                citations += length > 0
-    facts |= LONG_WORD if run >= 0 and end - run > LONGEST_WORD else 0
+        run = i
+        if words == 0:
+            first = cited_to = i
+        words += 1
+        while True:
+            if bits & np.uint32(CAPITAL | DECIMAL | ALONE | WATCHED):
+                capitals += (bits & np.uint32(CAPITAL)) != 0
+                digits += (bits & np.uint32(DECIMAL)) != 0
+                alone += (bits & np.uint32(ALONE)) != 0
+                if bits & np.uint32(WATCHED):
+                    length = citation(points, i, end, table) if point == 91 and i >= cited_to else 0
+                    citations += length > 0
+                    cited_to = max(cited_to, i + length)
+                    facts |= _watched(points, i, end)
+            i += 1
+            if i >= end:
+                break
+            point = points[i]
+            bits = _bits(point, table)
+            if bits & np.uint32(BLANK):
+                break
+        last = i
+        visible += i - run
+        facts |= LONG_WORD if i - run > LONGEST_WORD else 0
+    return (
+        _judged(points, facts, words, citations, capitals, digits, alone, visible, first, last, table),
+        words,
+        citations,
+        first,
+        last,
+        i,
+    )
+
+
+@inner
+def _watched(points: NDArray[np.int32], at: int, end: int) -> int:
+    """Bits of a curly bracket or a phrase without a space at `at`."""
+    if points[at] == 123:
+        return CURLY
+    return JAVASCRIPT if points[at] | 32 == 106 and _same(points, at, end, 1) else 0
+
+
+@inner
+def _judged(
+    points: NDArray[np.int32], facts: int, words: int, citations: int, capitals: int, digits: int, alone: int,
+    visible: int, start: int, end: int, table: NDArray[np.uint32],
+) -> int:  # fmt: skip
+    """`facts` and those of the stripped line points[start:end] as a whole."""
     facts |= CITED if citations else 0
     facts |= BELOW_FIVE if words < 5 else 0
     facts |= BELOW_THREE if words < 3 else 0
@@ -166,15 +197,15 @@ def line_facts(points: NDArray[np.int32], start: int, end: int, table: NDArray[n
     facts |= _shape(points, start, end)
     if end > start:
         facts |= UPPERCASE if 2 * capitals > end - start else 0
-        facts |= NUMERIC if digits == end - start - blanks else 0
+        facts |= NUMERIC if digits == visible else 0
         facts |= ONE_WORD if words < 2 and alone == 0 else 0
         facts |= COUNTER if words < 8 and digits and _counter(points, start, end, table) else 0
     if facts & BOILERPLATE or (end > start and _boilerplate(points, start, end)):
         facts = facts | BOILERPLATE if words <= FEW_FOR_BOILERPLATE else facts & ~BOILERPLATE
-    return facts, words, citations
+    return facts
 
 
-@leaf
+@inner
 def _ends(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     """Whether the line, citations removed, ends with . ? ! or \" and not with three dots."""
     moved = True
@@ -192,7 +223,7 @@ def _ends(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uin
     return not dots and (last == 46 or last == 63 or last == 33 or last == 34)
 
 
-@leaf
+@inner
 def _shape(points: NDArray[np.int32], start: int, end: int) -> int:
     """Gopher's bits: starts with a bullet, ends with an ellipsis."""
     if end == start:
@@ -203,7 +234,7 @@ def _shape(points: NDArray[np.int32], start: int, end: int) -> int:
     return (BULLETED if bullet else 0) | (ELLIPSIS if dots or last == 0x2026 else 0)
 
 
-@leaf
+@inner
 def _boilerplate(points: NDArray[np.int32], start: int, end: int) -> bool:
     length = _FROM[_READ_MORE + 1] - _FROM[_READ_MORE]
     return _same(points, start, end, _SIGN_IN) or (
@@ -211,7 +242,7 @@ def _boilerplate(points: NDArray[np.int32], start: int, end: int) -> bool:
     )
 
 
-@leaf
+@inner
 def _counter(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     """A number, white space, a noun such as "likes", and nothing else that is of words."""
     i = start
@@ -238,7 +269,7 @@ def _counter(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.
     return _counted(points, noun, stop)
 
 
-@leaf
+@inner
 def _counted(points: NDArray[np.int32], start: int, end: int) -> bool:
     for which in range(len(_NOUN_FROM) - 1):
         first = _NOUN_FROM[which]
@@ -253,7 +284,7 @@ def _counted(points: NDArray[np.int32], start: int, end: int) -> bool:
     return False
 
 
-@leaf
+@inner
 def dropped_original(facts: int) -> int:
     """The first of C4's rules (as code) that drops the line, as its bit; 0 keeps it."""
     for bit in (LONG_WORD, NO_END_MARK, BELOW_FIVE, JAVASCRIPT, POLICY):
@@ -262,7 +293,7 @@ def dropped_original(facts: int) -> int:
     return 0
 
 
-@leaf
+@inner
 def dropped_datatrove(facts: int) -> int:
     """The first rule of datatrove's C4 filter, without the end-mark rule, that drops the line; 0 keeps it."""
     for bit in (LONG_WORD, BELOW_THREE, JAVASCRIPT, POLICY):
@@ -271,7 +302,7 @@ def dropped_datatrove(facts: int) -> int:
     return 0
 
 
-@leaf
+@inner
 def dropped_refinedweb(facts: int) -> int:
     """The first of DCLM's line rules that drops a visible line; 0 keeps it."""
     for bit in (UPPERCASE, NUMERIC, COUNTER, ONE_WORD, BOILERPLATE):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from gristmill.profile import PROJECT
 from spark_jobs.text.decode import mix
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner
 from spark_jobs.text.stopwords import STOP_WORDS
 from spark_jobs.text.word_rules import word_hash
 
@@ -54,17 +54,25 @@ def frequent_lists() -> dict[str, tuple[str, ...]]:
 
 
 class StopTable(NamedTuple):
-    """Hash tables of words of all languages one after the other: keys, first slot and mask of each language."""
+    """Hash tables of words of all languages one after the other: keys, first slot and mask of each language.
+
+    `longest`: characters of its longest word; `opens`: whether one starts with a character of these low 8 bits.
+    """
 
     keys: NDArray[np.uint64]
     start: NDArray[np.int64]
     mask: NDArray[np.int64]
+    longest: NDArray[np.int64]
+    opens: NDArray[np.bool_]
 
 
 def table_of_words(lists: Iterable[Iterable[str]]) -> StopTable:
     """The tables of lists of words, in their order."""
-    parts, starts, masks = [np.zeros(1, np.uint64)], [], []
-    for words in lists:
+    parts, starts, masks, longest = [np.zeros(1, np.uint64)], [], [], []
+    opens = []
+    for words in map(tuple, lists):
+        longest.append(max(map(len, words), default=0))
+        opens.append([any(ord(word[0]) & 255 == low for word in words) for low in range(256)])
         keys = {int(mix(np.uint64(word_hash(points, 0, len(points))))) for points in map(_points, words)}
         slots = 4 << len(keys).bit_length()
         table = np.zeros(slots, np.uint64)
@@ -76,7 +84,10 @@ def table_of_words(lists: Iterable[Iterable[str]]) -> StopTable:
         starts.append(sum(map(len, parts)))
         masks.append(slots - 1)
         parts.append(table)
-    return StopTable(np.concatenate(parts), np.array(starts, np.int64), np.array(masks, np.int64))
+    return StopTable(
+        np.concatenate(parts), np.array(starts, np.int64), np.array(masks, np.int64), np.array(longest, np.int64),
+        np.array(opens, np.bool_).ravel(),
+    )  # fmt: skip
 
 
 def _points(word: str) -> NDArray[np.int32]:
@@ -95,7 +106,7 @@ def stop_tables() -> tuple[StopTable, StopTable]:
     return table_of_words(short_lists().values()), table_of_words(frequent)
 
 
-@leaf
+@inner
 def stop_slot(value: np.uint64, which: int, table: StopTable) -> int:
     """The slot of a word's hash in a language's list, -1 where it is not listed."""
     key = mix(value)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from spark_jobs.text.decode import mix
 from spark_jobs.text.english import exceptions
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inner, leaf
 
 BASE = np.uint64(0x9E3779B97F4A7C15)
 """A token's hash is the polynomial of its code points + 1, so hashes of joined tokens follow from theirs."""
@@ -33,8 +31,7 @@ def word_hash(points: NDArray[np.int32], start: int, end: int) -> np.uint64:
     return value
 
 
-@lru_cache(maxsize=1)
-def rules() -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
+def _rules() -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     """(keys, lengths of the parts, a byte each): an open-addressing table of exceptions; units have 0 parts.
 
     256 entries of bits follow in the second: the lengths of exceptions by the low 7 bits of their first character,
@@ -44,37 +41,54 @@ def rules() -> tuple[NDArray[np.uint64], NDArray[np.uint32]]:
     entries = {unit + "\0": 0 for unit in _UNITS.split()}
     entries |= {word: sum(len(p) << 8 * i for i, p in enumerate(parts)) for word, parts in exceptions().items()}
     for word, cut in entries.items():
-        points = np.array([ord(c) for c in word], np.int32)
-        key = np.uint64(mix(np.uint64(word_hash(points, 0, len(points)))))
-        slot = int(key) & (_SLOTS - 1)
+        key = _key(word)
+        slot = key & (_SLOTS - 1)
         while keys[slot]:
             slot = (slot + 1) & (_SLOTS - 1)
         keys[slot], cuts[slot] = key, cut
-        cuts[_SLOTS + (points[0] & 127)] |= 1 << len(points)
-        cuts[_SLOTS + 128 + (points[-1] & 127)] |= 1 << len(points)
+        cuts[_SLOTS + (ord(word[0]) & 127)] |= 1 << len(word)
+        cuts[_SLOTS + 128 + (ord(word[-1]) & 127)] |= 1 << len(word)
     return keys, cuts
 
 
-@leaf
-def find(key: np.uint64, keys: NDArray[np.uint64]) -> int:
+def _key(word: str) -> int:
+    """`mix` of the `word_hash` of a word, without compiling either for the import of this module."""
+    value = 0
+    for char in word:
+        value = (value * int(BASE) + ord(char) + 1) % 2**64
+    value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64
+    return value ^ (value >> 31)
+
+
+KEYS, CUTS = _rules()
+"""Compiled in, since arrays that are handed from call to call cost more than a look-up does."""
+
+
+@inner
+def find(key: np.uint64) -> int:
     """Slot of a key, -1 where there is none."""
     slot = int(np.int64(key & np.uint64(_SLOTS - 1)))
-    while keys[slot] != 0:
-        if keys[slot] == key:
+    while KEYS[slot] != 0:
+        if KEYS[slot] == key:
             return slot
         slot = (slot + 1) & (_SLOTS - 1)
     return -1
 
 
-@leaf
-def exception(
-    points: NDArray[np.int32], start: int, end: int, keys: NDArray[np.uint64], cuts: NDArray[np.uint32]
-) -> np.uint32:
+@inner
+def may_be_exception(points: NDArray[np.int32], start: int, end: int) -> bool:
+    """Whether an exception or a unit has this length, first and last character; at most LONGEST_EXCEPTION long."""
+    lengths = CUTS[_SLOTS + (points[start] & 127)] & CUTS[_SLOTS + 128 + (points[end - 1] & 127)]
+    return bool(lengths & np.uint32(1 << (end - start)))
+
+
+@inner
+def exception(points: NDArray[np.int32], start: int, end: int) -> np.uint32:
     """Lengths of the parts of an exception, 0 where it is none."""
     if end - start > LONGEST_EXCEPTION or end <= start:
         return np.uint32(0)
-    lengths = cuts[_SLOTS + (points[start] & 127)] & cuts[_SLOTS + 128 + (points[end - 1] & 127)]
-    if not lengths & np.uint32(1 << (end - start)):
+    if not may_be_exception(points, start, end):
         return np.uint32(0)
-    slot = find(mix(word_hash(points, start, end)), keys)
-    return cuts[slot] if slot >= 0 else np.uint32(0)
+    slot = find(mix(word_hash(points, start, end)))
+    return CUTS[slot] if slot >= 0 else np.uint32(0)

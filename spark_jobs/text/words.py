@@ -28,13 +28,16 @@ from spark_jobs.text.classes import (
     TERMINAL,
 )
 from spark_jobs.text.decode import mix
-from spark_jobs.text.kernel import leaf
+from spark_jobs.text.kernel import inlined, inner, leaf
 from spark_jobs.text.marks import bits_of, closing_mark, inner_mark, opening_mark
-from spark_jobs.text.word_rules import BASE, LONGEST_EXCEPTION, exception, find
+from spark_jobs.text.word_rules import BASE, LONGEST_EXCEPTION, exception, find, may_be_exception
 
-ALPHA, PLAIN, MARKS, STOP, GAP = 1, 2, 4, 8, 16
+ALPHA, PLAIN, MARKS, STOP, GAP, FIRST, SMALL, TITLE = (1 << bit for bit in range(8))
 """Kinds of a token: has a letter; holds more than symbols; marks alone; one terminal mark; after white space other
-than one space."""
+than one space; first after white space. SMALL, TITLE: all of its run but a comma or full stop, made of a-z, or of A-Z
+and then a-z."""
+
+_LONGEST_TITLE = 64
 
 
 class Tokens(NamedTuple):
@@ -46,7 +49,7 @@ class Tokens(NamedTuple):
     kind: NDArray[np.uint8]
 
 
-@leaf
+@inner
 def _emit(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int) -> int:
     value = np.uint64(0)
     any_of, all_of = np.uint32(0), np.uint32(0xFFFFFFFF)
@@ -58,7 +61,7 @@ def _emit(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uin
     return _put(start, end, value, any_of, all_of, tokens, at)
 
 
-@leaf
+@inlined
 def _put(start: int, end: int, value: np.uint64, any_of: np.uint32, all_of: np.uint32, tokens: Tokens, at: int) -> int:
     kind = ALPHA if any_of & np.uint32(ALPHABETIC) else 0
     kind |= 0 if all_of & np.uint32(SYMBOL) else PLAIN
@@ -68,7 +71,7 @@ def _put(start: int, end: int, value: np.uint64, any_of: np.uint32, all_of: np.u
     return at + 1
 
 
-@leaf
+@inner
 def _emit_parts(
     points: NDArray[np.int32], start: int, parts: np.uint32, table: NDArray[np.uint32], tokens: Tokens, at: int
 ) -> int:
@@ -80,26 +83,25 @@ def _emit_parts(
     return at
 
 
-@leaf
+@inner
 def _run(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], keys: NDArray[np.uint64],
-    cuts: NDArray[np.uint32], tokens: Tokens, at: int,
+    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
 ) -> int:  # fmt: skip
     """Tokens of one run of visible characters; suffixes wait at the far end of `tokens.start`."""
     waiting = len(tokens.start)
     first = at
     size = -1
     while start < end and end - start != size:
-        if exception(points, start, end, keys, cuts):
+        if exception(points, start, end):
             break
         size = end - start
         opening = opening_mark(points, start, end, table)
-        if opening and exception(points, start + opening, end, keys, cuts):
+        if opening and exception(points, start + opening, end):
             at = _emit(points, start, start + opening, table, tokens, at)
             start += opening
             break
-        closing = closing_mark(points, start + opening, end, table, keys)
-        if opening and not (closing and exception(points, start, end - closing, keys, cuts)):
+        closing = closing_mark(points, start + opening, end, table)
+        if opening and not (closing and exception(points, start, end - closing)):
             at = _emit(points, start, start + opening, table, tokens, at)
             start += opening
         if closing:
@@ -107,21 +109,20 @@ def _run(
             tokens.start[waiting] = end - closing
             tokens.length[waiting] = closing
             end -= closing
-    at = _middle(points, start, end, table, keys, cuts, tokens, at)
+    at = _middle(points, start, end, table, tokens, at)
     for k in range(waiting, len(tokens.start)):
-        closing_start = tokens.start[k]
+        closing_start = int(np.int64(tokens.start[k]))
         at = _emit(points, closing_start, closing_start + tokens.length[k], table, tokens, at)
-    return _merge(points, table, keys, cuts, tokens, first, at) if at - first > 2 else at
+    return _merge(points, table, tokens, first, at) if at - first > 2 else at
 
 
-@leaf
+@inner
 def _middle(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], keys: NDArray[np.uint64],
-    cuts: NDArray[np.uint32], tokens: Tokens, at: int,
+    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
 ) -> int:  # fmt: skip
     if start >= end:
         return at
-    parts = exception(points, start, end, keys, cuts)
+    parts = exception(points, start, end)
     if parts:
         return _emit_parts(points, start, parts, table, tokens, at)
     if is_address(points, start, end, table):
@@ -138,22 +139,22 @@ def _middle(
     return _emit(points, begin, end, table, tokens, at) if begin < end else at
 
 
-@leaf
+@inner
 def _merge(
-    points: NDArray[np.int32], table: NDArray[np.uint32], keys: NDArray[np.uint64], cuts: NDArray[np.uint32],
+    points: NDArray[np.int32], table: NDArray[np.uint32],
     tokens: Tokens, first: int, last: int,
 ) -> int:  # fmt: skip
     """Put exceptions with marks in them together again that those marks have cut, longest first."""
     write = read = first
     while read < last:
-        start = tokens.start[read]
+        start = int(np.int64(tokens.start[read]))
         stop = read + 1
         while stop < last and tokens.start[stop] + tokens.length[stop] - start <= LONGEST_EXCEPTION:
             stop += 1
         parts = np.uint32(0)
         while stop - read > 1 and not parts:
             if not _letters(points, start, tokens.start[stop - 1] + tokens.length[stop - 1], table):
-                parts = exception(points, start, tokens.start[stop - 1] + tokens.length[stop - 1], keys, cuts)
+                parts = exception(points, start, tokens.start[stop - 1] + tokens.length[stop - 1])
             stop -= 0 if parts else 1
         count = 0
         while parts >> np.uint32(8 * count) and count < 4:
@@ -169,7 +170,7 @@ def _merge(
     return write
 
 
-@leaf
+@inner
 def _letters(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     for i in range(start, end):  # noqa: SIM110 - numba compiles no generator
         if not bits_of(points[i], table) & np.uint32(LETTER):
@@ -177,10 +178,9 @@ def _letters(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.
     return True
 
 
-@leaf
+@inner
 def _segments(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], keys: NDArray[np.uint64],
-    cuts: NDArray[np.uint32], tokens: Tokens, at: int,
+    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
 ) -> int:  # fmt: skip
     """Tokens of a run that holds letters of scripts without spaces."""
     i = start
@@ -194,61 +194,119 @@ def _segments(
             if bits & np.uint32(ALONE | HAN | HIRAGANA | KATAKANA) != kind or (j >= limit and not mark):
                 break
             j += 1
-        at = _emit(points, i, j, table, tokens, at) if kind else _run(points, i, j, table, keys, cuts, tokens, at)
+        at = _emit(points, i, j, table, tokens, at) if kind else _run(points, i, j, table, tokens, at)
         i = j
     return at
 
 
-@leaf
-def _plain_end(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], keys: NDArray[np.uint64],
-    cuts: NDArray[np.uint32],
+@inlined
+def _letters_end(points: NDArray[np.int32], start: int, end: int) -> tuple[int, np.uint64]:
+    """(end, hash) of the letters a-z at `start`, the first of which may be of A-Z."""
+    value = np.uint64(0)
+    i = start
+    if 65 <= points[i] <= 90:
+        value = np.uint64(points[i] + 1)
+        i += 1
+    while i < end and 97 <= points[i] <= 122:
+        value = value * BASE + np.uint64(points[i] + 1)
+        i += 1
+    return i, value
+
+
+@inlined
+def _plain(
+    points: NDArray[np.int32], start: int, end: int, value: np.uint64,
 ) -> bool:  # fmt: skip
-    """Whether a run of letters and one mark is a word and a comma or full stop: the common case, cut at once."""
-    last = points[end - 1]
-    if end - start < 2 or not (last == 44 or (last == 46 and bits_of(points[end - 2], table) & np.uint32(LOWER))):
-        return False
-    return not (exception(points, start, end, keys, cuts) or exception(points, start, end - 1, keys, cuts))
+    """Whether the word points[start:end] of hash `value` is no exception."""
+    if end - start > LONGEST_EXCEPTION:
+        return True
+    return not may_be_exception(points, start, end) or find(mix(value)) < 0
+
+
+@inlined
+def _simple_run(
+    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
+) -> tuple[int, int]:  # fmt: skip
+    """The common run, ASCII letters and perhaps a comma or full stop: (its end, tokens); its end is `start` for others.
+
+    A mark is cut off where neither the word nor the word with it is an exception.
+    """
+    stop, value = _letters_end(points, start, end)
+    if stop == start:
+        return start, at
+    mark = 0
+    if stop < end and not bits_of(points[stop], table) & np.uint32(BLANK):
+        mark = points[stop]
+        if not (mark == 44 or (mark == 46 and points[stop - 1] >= 97)):
+            return start, at
+        if stop + 1 < end and not bits_of(points[stop + 1], table) & np.uint32(BLANK):
+            return start, at
+        if not _plain(points, start, stop + 1, value * BASE + np.uint64(mark + 1)):
+            return start, at
+    if not _plain(points, start, stop, value):
+        return start, at
+    kind = ALPHA | PLAIN | FIRST
+    if points[start] >= 97:
+        kind |= SMALL
+    elif stop - start <= _LONGEST_TITLE:
+        kind |= TITLE
+    tokens.start[at], tokens.length[at], tokens.hash[at], tokens.kind[at] = start, stop - start, value, kind
+    if mark:
+        return stop + 1, _emit(points, stop, stop + 1, table, tokens, at + 1)
+    return stop, at + 1
 
 
 @leaf
 def split_words(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], keys: NDArray[np.uint64],
-    cuts: NDArray[np.uint32], tokens: Tokens,
+    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], tokens: Tokens,
 ) -> int:  # fmt: skip
     """Fill `tokens` (room for one per code point) with those of points[start:end]; returns their number."""
     count = 0
     i = start
-    gap = False
     while i < end:
-        value = np.uint64(0)
-        any_of, all_of = np.uint32(0), np.uint32(0xFFFFFFFF)
-        begin = i
-        letters = 0
-        while i < end:
-            bits = bits_of(points[i], table)
-            if bits & np.uint32(BLANK):
-                break
-            value = value * BASE + np.uint64(points[i] + 1)
-            any_of |= bits
-            all_of &= bits
-            letters += (bits & np.uint32(LETTER)) != 0
-            i += 1
-        if i > begin:
-            first = count
-            if any_of & np.uint32(ALONE):
-                count = _segments(points, begin, i, table, keys, cuts, tokens, count)
-            elif all_of & np.uint32(LETTER) and (i - begin > LONGEST_EXCEPTION or find(mix(value), keys) < 0):
-                count = _put(begin, i, value, any_of, all_of, tokens, count)
-            elif letters == i - begin - 1 and _plain_end(points, begin, i, table, keys, cuts):
-                count = _emit(points, begin, i - 1, table, tokens, count)
-                count = _emit(points, i - 1, i, table, tokens, count)
-            else:
-                count = _run(points, begin, i, table, keys, cuts, tokens, count)
-            if gap:
-                tokens.kind[first] |= np.uint8(GAP)
         blank = i
         while i < end and bits_of(points[i], table) & np.uint32(BLANK):
             i += 1
         gap = i - blank > 1 or (i > blank and points[blank] != 32)
+        if i == end:
+            break
+        first = count
+        begin = i
+        i, count = _simple_run(points, begin, end, table, tokens, count)
+        if i == begin:
+            i, count = _other_run(points, begin, end, table, tokens, count)
+            tokens.kind[first] |= np.uint8(FIRST)
+        if gap:
+            tokens.kind[first] |= np.uint8(GAP)
     return count
+
+
+@inlined
+def _other_run(
+    points: NDArray[np.int32], begin: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
+) -> tuple[int, int]:  # fmt: skip
+    """(end of the run at `begin`, tokens)."""
+    value = before = np.uint64(0)
+    any_of, all_of = np.uint32(0), np.uint32(0xFFFFFFFF)
+    letters = 0
+    i = begin
+    while i < end:
+        bits = bits_of(points[i], table)
+        if bits & np.uint32(BLANK):
+            break
+        before, value = value, value * BASE + np.uint64(points[i] + 1)
+        any_of |= bits
+        all_of &= bits
+        letters += (bits & np.uint32(LETTER)) != 0
+        i += 1
+    if any_of & np.uint32(ALONE):
+        return i, _segments(points, begin, i, table, tokens, at)
+    if all_of & np.uint32(LETTER) and _plain(points, begin, i, value):
+        return i, _put(begin, i, value, any_of, all_of, tokens, at)
+    last = points[i - 1]
+    marked = last == 44 or (last == 46 and i - begin > 1 and bits_of(points[i - 2], table) & np.uint32(LOWER))
+    marked = marked and letters == i - begin - 1 > 0
+    if marked and _plain(points, begin, i, value) and _plain(points, begin, i - 1, before):
+        at = _emit(points, begin, i - 1, table, tokens, at)
+        return i, _emit(points, i - 1, i, table, tokens, at)
+    return i, _run(points, begin, i, table, tokens, at)

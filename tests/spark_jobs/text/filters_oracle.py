@@ -11,7 +11,6 @@ from statistics import median
 import numpy as np
 
 from spark_jobs.text.classes import SYMBOLS, TERMINAL_MARKS, classes
-from spark_jobs.text.word_rules import rules
 from spark_jobs.text.words import Tokens, split_words
 
 CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
@@ -27,7 +26,7 @@ def tokens_of(text: str) -> tuple[list[str], Tokens]:
     tokens = Tokens(
         np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.uint64), np.empty(room, np.uint8)
     )
-    count = split_words(points, 0, len(points), classes(), *rules(), tokens)
+    count = split_words(points, 0, len(points), classes(), tokens)
     spans = zip(tokens.start[:count].tolist(), tokens.length[:count].tolist(), strict=True)
     return [text[start : start + length] for start, length in spans], tokens
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_jobs.text.grams import covered_repeats, room, scanned_repeats, top_grams
+from spark_jobs.text.grams import covered_repeats, number_words, room, top_grams
+from spark_jobs.text.scans import scanned_repeats
 from spark_jobs.text.word_rules import word_hash
 from tests.spark_jobs.text.filters_oracle import covered, scanned, top_gram, top_gram_rpv2
 
@@ -26,17 +27,20 @@ def test_repeated_ngrams_are_counted_as_published(some: list[str], again: int) -
     hashes = np.array([word_hash(p, 0, len(p)) for p in points], np.uint64)
     lengths = np.array([len(p) for p in points], np.int32)
     space, top, repeated = room(len(text)), np.zeros(3), np.zeros(6)
-    scanned_repeats(hashes, lengths, len(text), space, 5, 10, repeated)
-    assert repeated.tolist() == [scanned(text, n) for n in range(5, 11)]
-    top_grams(hashes, lengths, len(text), space, True, top)
-    assert [None if np.isnan(x) else x for x in top] == [top_gram(text, n) for n in (2, 3, 4)]
-    more = top_grams(hashes, lengths, len(text), space, False, top)
+    joined = "".join(text)
+    visible = np.array([ord(c) for c in joined], np.int32)
+    so_far = np.array([word_hash(visible, 0, k) for k in range(len(joined) + 1)], np.uint64)
+    number_words(hashes, lengths, len(text), space)
+    assert len({int(i) for i in space.owner[: len(text)]}) == len(set(text))
+    more = top_grams(len(text), space, False, top)
     assert top.tolist() == [top_gram_rpv2(text, n) for n in (2, 3, 4)]
-    if more:
-        covered_repeats(hashes, lengths, len(text), space, repeated)
-        assert repeated.tolist() == [covered(text, n) for n in range(5, 11)]
-    else:
-        assert not any(covered(text, n) for n in range(4, 11))
+    covered_repeats(more, space, repeated)
+    assert repeated.tolist() == [covered(text, n) for n in range(5, 11)]
+    number_words(hashes, lengths, len(text), space)
+    top_grams(len(text), space, True, top)
+    assert [None if np.isnan(x) else x for x in top] == [top_gram(text, n) for n in (2, 3, 4)]
+    scanned_repeats(so_far, len(text), space, repeated)
+    assert repeated.tolist() == [scanned(text, n) for n in range(5, 11)]
 
 
 def test_the_table_has_room_for_as_many_words_as_asked() -> None:
