@@ -49,11 +49,11 @@ with DAG(
     )  # fmt: skip
     decide = StageOperator(
         task_id="decide", module="spark_jobs.decide", pool="spark",
-        inputs=made_by((*SIGNAL_FAMILIES, "duplicates")),
+        inputs=made_by(("documents", *SIGNAL_FAMILIES, "duplicates")),
     )  # fmt: skip
     curate = StageOperator(
         task_id="curate", module="spark_jobs.curate", pool="spark",
-        inputs=made_by(("documents", *SIGNAL_FAMILIES, "decisions")),
+        inputs=made_by(("documents", "heuristics", "lines", "minhash", "decisions")),
     )  # fmt: skip
     measure = StageOperator(task_id="measure", module="quality.measure", inputs=MEASURED, pool="default_pool")
     gate = StageOperator(

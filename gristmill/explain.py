@@ -23,12 +23,19 @@ def explain(lake: Lake, url: str) -> list[dict[str, Any]]:
     """One entry per record of this URL in the current releases, by snapshot."""
     found = []
     for current in release.releases(lake):
-        for row in _where(lake, current, "documents", "url", url, ["doc_id", "url", *FACTS]):
+        for row in _pages(lake, current, url):
             found.append(_document(lake, current, row))
         for row in _where(lake, current, "rejects", "url", url, None):
             found.append({**_record(lake, current, row["doc_id"]), "became": "reject", "reason": row["reason"],
                           "status": row["status"], "mime": row["mime"]})  # fmt: skip
     return found
+
+
+def _pages(lake: Lake, current: Release, url: str) -> list[dict[str, Any]]:
+    """The documents of this address, as it was crawled or in its canonical form."""
+    columns = ["doc_id", "url", "canonical_url", *FACTS]
+    exact = _where(lake, current, "documents", "url", url, columns)
+    return exact or _where(lake, current, "documents", "canonical_url", url, columns)
 
 
 def nearest_urls(lake: Lake, url: str, count: int = 3) -> list[str]:
@@ -50,7 +57,7 @@ def _record(lake: Lake, current: Release, doc_id: int) -> dict[str, Any]:
 def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, Any]:
     doc_id = row["doc_id"]
     decision = _one(lake, current, "decisions", doc_id)
-    signals = {family: _signals(lake, current, family, doc_id) for family in SIGNALS}
+    signals = {f: _signals(lake, current, f, doc_id) for f in SIGNALS if f in current.datasets}
     shard = _shard(lake, current, doc_id) if decision["kept"] else None
     entry = {**_record(lake, current, doc_id), "became": "document",
              **{key: row[key] for key in FACTS},

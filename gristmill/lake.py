@@ -12,7 +12,8 @@ import io
 import json
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -338,7 +339,7 @@ class TableWriter:
     def finish(self, account: Account | None = None) -> FileEntry:
         """Complete the file."""
         self._flush()
-        self._writer.close()
+        self._write(self._writer.close)
         self._storage.seal(self._key)
         return FileEntry(self._unit, self._key, hash_file(self._path), self._rows, self._path.stat().st_size, account)
 
@@ -347,12 +348,13 @@ class TableWriter:
             table = pa.concat_tables(self._pending).combine_chunks()
             self._rows += table.num_rows
             self._pending.clear()
-            try:
-                self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-            except OSError as error:
-                raise LakeError(
-                    f"{self._path} cannot be written ({error}); make room, then run the stage again"
-                ) from None
+            self._write(lambda: self._writer.write_table(table, row_group_size=ROW_GROUP_ROWS))
+
+    def _write(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except OSError as error:
+            raise LakeError(f"{self._path} cannot be written ({error}); make room, then run the stage again") from None
 
     def __enter__(self) -> TableWriter:
         return self
@@ -360,7 +362,8 @@ class TableWriter:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leave no half of a file behind."""
         if kind is not None:
-            self._writer.close()
+            with suppress(OSError):
+                self._writer.close()
             self._path.unlink(missing_ok=True)
 
 

@@ -23,6 +23,7 @@ from gristmill.settings import Settings
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs import index
 from spark_jobs.edits import edited, too_short
+from spark_jobs.families import FAMILIES
 from spark_jobs.policies.loading import load_policy
 from spark_jobs.policies.model import Edits
 from spark_jobs.policies.registry import installed
@@ -34,6 +35,7 @@ from spark_jobs.text.minhash import minhash
 NAME, VERSION = "curate", 2
 INPUTS = ("documents", "heuristics", "lines", "minhash", "decisions")
 CARRIED = ("doc_id", "url", "canonical_url", "host", "captured", "published", "title", "cluster_id", "cluster_size")
+KERNELS = ("language", "heuristics", "lines", "pii", "minhash")
 TOO_SHORT = "too_short_after_edits"
 
 
@@ -90,6 +92,8 @@ def _unit(number: int, low: int, high: int, files: dict[str, tuple[FileEntry, ..
     wanted = range(low >> OFFSET_BITS, ((high - 1) >> OFFSET_BITS) + 1)
     mine = {name: [f for f in entries if int(f.unit) in wanted] for name, entries in files.items()}
     inputs = {f"{name}/{f.unit}": f.sha256 for name, entries in mine.items() for f in entries}
+    # The final text is measured and masked by the kernels of these families.
+    inputs |= {f"{f.name} version": str(f.version) for f in FAMILIES if f.name in KERNELS}
     weight = sum(f.bytes for f in mine["documents"])
     return Unit(f"{number:05d}", {**inputs, "range": f"{low}-{high}"}, {**mine, "low": low, "high": high}, weight)
 

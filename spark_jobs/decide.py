@@ -44,7 +44,7 @@ def run(context: StageContext) -> Attempt:
     with context.attempt(NAME, policy) as attempt:
         removed = resolve(context, policy, wanted, files)
         stage = Stage(NAME, VERSION, ("decisions",), policy.deciding(), compute)
-        clusters = lake.read(context.inputs["duplicates"], ["doc_id", "cluster_id", "cluster_size"])
+        clusters = lake.read(context.inputs["duplicates"], ["doc_id", "cluster_id", "cluster_size"]).sort_by("doc_id")
         units = [_unit(signals, removed, clusters) for signals in files]
         rows = families["language"].rows
         manifest = run_stage(lake, stage, units, context.tasks, attempt, expected_in=rows)["decisions"]
@@ -85,7 +85,9 @@ def _survivors(lake: Lake, files: Signals, policy: Policy, wanted: Columns, memb
 def _unit(signals: Signals, removed: Mapping[int, Removal], clusters: pa.Table) -> Unit:
     """A file's unit: what its decisions depend on beyond its signals is in the recipe as one digest."""
     first = signals["language"]
-    own = clusters.filter(pc.equal(pc.shift_right(clusters.column("doc_id"), OFFSET_BITS), int(first.unit)))
+    bounds = [int(first.unit) << OFFSET_BITS, (int(first.unit) + 1) << OFFSET_BITS]
+    low, high = np.searchsorted(clusters.column("doc_id").to_numpy(), bounds)
+    own = clusters.slice(low, high - low)
     mine = {d: removed[d] for d in own.column("doc_id").to_pylist() if d in removed}
     digest = sha256_json([[d, r.duplicate_of, r.jaccard, r.exact] for d, r in mine.items()] + own.to_pylist())
     inputs = {name: entry.sha256 for name, entry in signals.items()}

@@ -12,10 +12,11 @@ from gristmill.catalogue import Catalogue, CatalogueError, InputFile, Snapshot
 from gristmill.lake import Account, Lake
 from gristmill.ledger import Attempt
 from gristmill.process import run_main
-from gristmill.source import size
+from gristmill.source import is_url, size
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.web.documents import ExtractConfig, extract_file
+from spark_jobs.web.engines import engine_version
 from spark_jobs.web.optout import OptOut
 
 NAME, VERSION = "extract", 2
@@ -25,31 +26,35 @@ def run(context: StageContext) -> Attempt:
     """The whole stage. Raises CatalogueError for an unknown snapshot or a file that is lost or changed."""
     snapshot = Catalogue(context.lake).get(context.scope)
     config = context.profile.stage(NAME, ExtractConfig)
-    stage = Stage(NAME, VERSION, ("documents", "rejects"), config, compute)
+    # Of the opt-out list its content counts, not its place.
+    stage = Stage(NAME, VERSION, ("documents", "rejects"), config.model_copy(update={"opt_out": None}), compute)
     with context.attempt(NAME, config) as attempt:
         attempt.bytes_read = snapshot.bytes
-        todo = units(context.lake, snapshot, OptOut.of(config.opt_out).digest)
+        todo = units(context.lake, snapshot, config)
         manifests = run_stage(context.lake, stage, todo, context.tasks, attempt)
         attempt.summary.update(_summary(manifests["documents"].account))
     return attempt
 
 
-def units(lake: Lake, snapshot: Snapshot, opt_out: str) -> list[Unit]:
-    """One per input file; its digest is in the recipe once it is pinned, beside that of the opt-out list.
+def units(lake: Lake, snapshot: Snapshot, config: ExtractConfig) -> list[Unit]:
+    """One per input file; its digest is in the recipe once it is pinned, beside the engine and the opt-out list's.
 
-    Raises CatalogueError for a file that is lost or has another size, also where its unit is done already.
+    Raises CatalogueError for a local file that is lost or has another size, also where its unit is done already.
+    What a URL names is checked when it is read.
     """
     catalogue = Catalogue(lake)
     for file in snapshot.files:
         try:
-            _check_size(file, size(file.path))
+            if not is_url(file.path):
+                _check_size(file, size(file.path))
         except OSError as error:
             raise _unreadable(file, error) from None
+    recipe = {"engine": engine_version(config.engine), "opt_out": OptOut.of(config.opt_out).digest}
     return [
         Unit(
             f"{file.file_index:06d}",
-            {"file": catalogue.pinned(snapshot.id, file.file_index), "opt_out": opt_out},
-            {"snapshot": snapshot.id, "file": file},
+            {"file": catalogue.pinned(snapshot.id, file.file_index), **recipe},
+            {"snapshot": snapshot.id, "file": file, "opt_out": config.opt_out},
             file.bytes,
         )
         for file in snapshot.files
@@ -59,6 +64,7 @@ def units(lake: Lake, snapshot: Snapshot, opt_out: str) -> list[Unit]:
 def compute(lake: Lake, unit: Unit, config: ExtractConfig) -> UnitOutput:
     """Read one crawl file; pin its digest at first read, check it ever after."""
     file: InputFile = unit.payload["file"]
+    config = config.model_copy(update={"opt_out": unit.payload["opt_out"]})
     with lake.table_writer("documents", unit.key) as documents, lake.table_writer("rejects", unit.key) as rejects:
         try:
             found = extract_file(file.path, file.file_index, config, documents.append, rejects.append)

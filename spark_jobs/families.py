@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from gristmill.lake import Account, FileEntry, Lake
+from gristmill.lake import Account, FileEntry, Lake, declared
 from gristmill.settings import Settings
 from gristmill.units import Stage, Unit, UnitOutput, UnitResult, run_unit
 from spark_jobs.text.content import content
@@ -29,16 +29,13 @@ class Documents:
         self.lake, self.entry, self.lists = lake, entry, lists
 
     @cached_property
-    def _table(self) -> pa.Table:
-        return self.lake.read_file(self.entry, ["doc_id", "url", "text"]).combine_chunks()
-
-    def column(self, name: str) -> pa.Array:
-        """A column as one array."""
-        return self._table.column(name).combine_chunks()
+    def batches(self) -> list[pa.RecordBatch]:
+        """The rows in pieces that Arrow can address: those of a large table exceed 2 GiB of text together."""
+        return list(self.lake.read_file(self.entry, ["doc_id", "url", "text"]).to_batches())
 
 
-Measure = Callable[[Documents, pa.Array | None], pa.Table]
-"""(documents, language of each where the family needs it) -> the family's table"""
+Measure = Callable[[pa.RecordBatch, pa.Array | None, UrlLists], pa.Table]
+"""(doc_id, url, text; language of each where the family needs it; lists) -> the family's table"""
 
 
 @dataclass(frozen=True)
@@ -53,13 +50,13 @@ class Family:
 
 
 FAMILIES = (
-    Family("url", 1, lambda d, _: url_signals(d.column("doc_id"), d.column("url"), d.lists), url_lists=True),
-    Family("language", 2, lambda d, _: languages(d.column("doc_id"), d.column("text"))),
-    Family("heuristics", 2, lambda d, spoken: heuristics(d.column("doc_id"), d.column("text"), spoken), True),
-    Family("lines", 1, lambda d, spoken: lines(d.column("doc_id"), d.column("text"), spoken), True),
-    Family("content", 1, lambda d, spoken: content(d.column("doc_id"), d.column("text"), spoken), True),
-    Family("pii", 1, lambda d, _: pii(d.column("doc_id"), d.column("text"))),
-    Family("minhash", 2, lambda d, _: minhash(d.column("doc_id"), d.column("text"))),
+    Family("url", 1, lambda d, _, lists: url_signals(d["doc_id"], d["url"], lists), url_lists=True),
+    Family("language", 2, lambda d, *_: languages(d["doc_id"], d["text"])),
+    Family("heuristics", 2, lambda d, spoken, _: heuristics(d["doc_id"], d["text"], spoken), by_language=True),
+    Family("lines", 1, lambda d, spoken, _: lines(d["doc_id"], d["text"], spoken), by_language=True),
+    Family("content", 1, lambda d, spoken, _: content(d["doc_id"], d["text"], spoken), by_language=True),
+    Family("pii", 1, lambda d, *_: pii(d["doc_id"], d["text"])),
+    Family("minhash", 2, lambda d, *_: minhash(d["doc_id"], d["text"])),
 )
 """Each has its own recipe and digest: a new version, or new lists, measures that family again and no other."""
 
@@ -104,10 +101,15 @@ def measure_unit(lake: Lake, unit: Unit, url_lists: Path | None) -> list[UnitRes
 def _compute(family: Family) -> Callable[[Lake, Unit, NoOptions], UnitOutput]:
     def compute(lake: Lake, unit: Unit, config: NoOptions) -> UnitOutput:
         documents: Documents = unit.payload["documents"]
-        spoken = None
+        spoken: pa.Array | None = None
         if family.by_language:
             spoken = lake.read_file(unit.payload["language"], ["language"]).column("language").combine_chunks()
-        table = family.measure(documents, spoken)
+        parts, row = [declared(family.name).empty_table()], 0
+        for batch in documents.batches:
+            mine = None if spoken is None else spoken[row : row + batch.num_rows]
+            parts.append(family.measure(batch, mine, documents.lists))
+            row += batch.num_rows
+        table = pa.concat_tables(parts)
         return UnitOutput({family.name: table}, {family.name: Account(documents.entry.rows, table.num_rows)})
 
     return compute

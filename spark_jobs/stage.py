@@ -15,6 +15,8 @@ from gristmill.process import resolve_inputs, say, stage_parser, write_result
 from gristmill.profile import Profile, load_profile
 from gristmill.settings import Settings
 from gristmill.units import Tasks, in_process
+from spark_jobs.policies.loading import load_policy
+from spark_jobs.policies.registry import installed
 from spark_jobs.session import spark_tasks
 
 
@@ -78,8 +80,9 @@ def stage_main(
     args = stage_parser(description).parse_args(argv)
     profile = load_profile(args.profile)
     lake = Lake.open(profile)
-    # Asked before Spark starts: a misspelt snapshot is refused at once.
+    # Asked before Spark starts: a misspelt snapshot, and a policy that a later stage could not apply.
     Catalogue(lake).get(args.snapshot)
+    load_policy(profile.policy, installed())
     digests = resolve_inputs(lake, args.snapshot, args.input, inputs)
     with nullcontext(in_process) if small(lake, digests) else spark_tasks(profile, f"{name} {args.snapshot}") as tasks:
         attempt = run(StageContext(lake, profile, args.snapshot, digests, tasks, args.run_id))

@@ -58,7 +58,11 @@ def _lines(entry: dict[str, Any]) -> list[str]:
         lines.append(f"  duplicate cluster {cluster['id']} of {cluster['size']}: {', '.join(cluster['others'])}")
     for family, values in entry["signals"].items():
         lines.append(f"  {family}:")
-        lines += [f"    {name:<36} {_short(value)}" for name, value in values.items() if value not in (0, [])]
+        lines += [
+            f"    {name:<36} {_short(value)}"
+            for name, value in values.items()
+            if value is False or value not in (0, [])
+        ]
     return [*lines, "  signals that are 0 are left out; what each means: docs/signals.md"]
 
 

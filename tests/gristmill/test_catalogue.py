@@ -192,3 +192,22 @@ def test_extending_in_any_steps_gives_the_listing_of_one_step(
     for step in steps[1:]:
         catalogue.extend(name, [rest.pop(0) for _ in range(step)])
     assert catalogue.get(name).files == whole.files
+
+
+def test_what_the_offsets_of_a_file_count_is_pinned_with_its_digest(catalogue: Catalogue, files: Any) -> None:
+    file = catalogue.add("a", DAY, files("1")).files[0]
+    assert catalogue.offsets("a", 0) == "file"
+    catalogue.pin("a", file, "digest", "stream")
+    catalogue.pin("a", file, "digest", "file")
+    assert (catalogue.pinned("a", 0), catalogue.offsets("a", 0)) == ("digest", "stream")
+
+
+def test_a_url_is_listed_as_it_is(catalogue: Catalogue) -> None:
+    import fsspec
+
+    with fsspec.open("memory://crawl/1.warc", "wb") as file:
+        file.write(b"12345")
+    (listed,) = catalogue.add("a", DAY, ["memory://crawl/1.warc"]).files
+    assert (listed.path, listed.bytes) == ("memory://crawl/1.warc", 5)
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        catalogue.extend("a", ["memory://crawl/none.warc"])

@@ -57,6 +57,11 @@ def test_a_record_that_became_no_document_names_the_reason(released: Lake) -> No
     assert "rejected: http_status (HTTP status 404, text/html)" in render(found)
 
 
+def test_a_page_is_found_by_its_canonical_address_too(released: Lake) -> None:
+    (found,) = explain(released, "https://a.example/first#canonical")
+    assert found["doc_id"] == 0
+
+
 def test_an_unknown_page_is_not_found_and_its_neighbours_are(released: Lake) -> None:
     assert explain(released, "https://a.example/frist") == []
     assert nearest_urls(released, "https://a.example/frist")[0] == "https://a.example/first"

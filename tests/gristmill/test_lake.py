@@ -331,3 +331,44 @@ def test_a_dataset_without_files_has_its_declared_columns(lake: Lake) -> None:
     digest = lake.publish("mix", [], {}).digest
     assert lake.read(digest).schema.equals(SCHEMAS["mix"])
     assert lake.read(digest, ["split"]).column_names == ["split"]
+
+
+def test_rows_that_come_in_batches_are_one_file_like_any_other(lake: Lake) -> None:
+    rows = [{**MIX_ROW, "doc_id": i} for i in range(ROW_GROUP_ROWS + 100)]
+    entries = []
+    for _ in range(2):
+        with lake.table_writer("mix", "u") as writer:
+            for start in range(0, len(rows), 1000):
+                writer.append(rows[start : start + 1000])
+            entries.append(writer.finish(Account(len(rows), len(rows))))
+    assert entries[0].sha256 == entries[1].sha256
+    assert (
+        lake.read(lake.publish("mix", entries[:1], {}).digest).to_pylist()
+        == pa.Table.from_pylist(rows, schema=SCHEMAS["mix"]).to_pylist()
+    )
+    assert pq.ParquetFile(lake.path(entries[0])).num_row_groups == 2
+
+
+def test_a_writing_that_fails_leaves_no_file(lake: Lake) -> None:
+    with pytest.raises(ZeroDivisionError), lake.table_writer("mix", "u") as writer:
+        writer.append([MIX_ROW])
+        raise ZeroDivisionError
+    assert not list(lake.storage.local_path("objects").rglob("*.parquet"))
+
+
+def test_a_disk_without_room_is_a_sentence(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
+    with pytest.raises(LakeError, match=r"cannot be written.*No space.*make room"), lake.table_writer("mix", "u") as w:
+        w.append([MIX_ROW])
+        w.finish()
+
+
+def test_what_is_no_input_is_counted_beside_the_balance() -> None:
+    total = Account.total([Account(1, 1, other={"request": 2}), Account(0, 0, other={"request": 1, "warcinfo": 1})])
+    assert total.other == {"request": 3, "warcinfo": 1}
+    assert total.residual == 0
+    assert "other" not in Account(1, 1).content()
+    assert Account(1, 1, other={"request": 2}).content()["other"] == {"request": 2}

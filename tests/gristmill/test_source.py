@@ -68,6 +68,17 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
             read("s3://bucket/file.warc.gz")
 
 
+@pytest.mark.parametrize("error", [TypeError("missing 'org'"), ValueError("no port 'x'")])
+def test_an_address_that_its_scheme_does_not_take_is_named(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(url: str) -> None:
+        raise error
+
+    monkeypatch.setattr(fsspec.core, "url_to_fs", refuse)
+    for read in (size, lambda url: local_copy(url).__enter__()):
+        with pytest.raises(SourceError, match=f"github://x: .*{error}.*correct the address"):
+            read("github://x")
+
+
 def test_an_unknown_scheme_is_named() -> None:
     with pytest.raises(SourceError, match="no such scheme as 's4'"):
         size("s4://bucket/file")

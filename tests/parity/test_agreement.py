@@ -32,7 +32,7 @@ class Compared(NamedTuple):
     found: Agreement
 
 
-@pytest.fixture(scope="module", params=list(CRAWLS))
+@pytest.fixture(scope="module", params=["embedded", pytest.param("demo", marks=pytest.mark.long)])
 def compared(request: pytest.FixtureRequest) -> Compared:
     """All texts of a golden file but the longest, measured once."""
     crawl: str = request.param
@@ -43,9 +43,12 @@ def compared(request: pytest.FixtureRequest) -> Compared:
 
 
 def _golden(crawl: str) -> Golden:
+    path = Path(__file__).with_name(f"{crawl}.parquet")
     if not CRAWLS[crawl].is_dir():
         pytest.skip(f"{CRAWLS[crawl]} is not on this machine")
-    return Golden.read(Path(__file__).with_name(f"{crawl}.parquet"))
+    if not path.is_file():
+        pytest.skip(f"{path} is made by `python -m bench.parity.golden {CRAWLS[crawl]} {path}`, which takes a while")
+    return Golden.read(path)
 
 
 def test_every_rule_fires_where_the_peers_does(compared: Compared) -> None:

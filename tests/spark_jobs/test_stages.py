@@ -7,6 +7,7 @@ import shutil
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,9 +25,9 @@ from gristmill.schemas import BANDS, OFFSET_BITS
 from quality.metrics import snapshot_metrics
 from quality.removals import wrong_removals
 from spark_jobs import annotate, curate, decide, deduplicate, extract
+from spark_jobs.policies.model import Edits
 from spark_jobs.text.similarity import exact_jaccard
 from spark_jobs.web.documents import ExtractConfig
-from spark_jobs.web.optout import OptOut
 
 MEASURING = (extract, annotate)
 T = TypeVar("T")
@@ -294,7 +295,7 @@ def test_a_file_is_checked_again_when_it_is_read(places: Any, tiny_crawl: Any, t
     path = tmp_path / "copy.warc.gz"
     shutil.copy(tiny_crawl.files["A"][0], path)
     mill = places.mill("mill", {"A": [path]})
-    (unit,) = extract.units(mill.lake, Catalogue(mill.lake).get("A"), OptOut().digest)
+    (unit,) = extract.units(mill.lake, Catalogue(mill.lake).get("A"), ExtractConfig())
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(CatalogueError, match="the listing says"):
         extract.compute(mill.lake, unit, ExtractConfig())
@@ -315,3 +316,26 @@ def test_the_ledger_has_every_stage_with_its_outputs(mill: Any) -> None:
     assert [r["stage"] for r in records] == [stage.NAME for stage in (extract, annotate, deduplicate, decide, curate)]
     assert all(r["status"] == "succeeded" for r in records)
     assert ledger.newest_output(mill.lake, "A", "corpus") == mill.digests["A"]["corpus"]
+
+
+def test_what_changes_a_text_is_in_the_recipes_and_where_a_list_lies_is_not(
+    mill: Any, tiny_crawl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def recipes(config: ExtractConfig) -> list[Any]:
+        return [unit.inputs for unit in extract.units(mill.lake, Catalogue(mill.lake).get("A"), config)]
+
+    lists = [tmp_path / name for name in ("here.txt", "there.txt")]
+    for path in lists:
+        path.write_text("domain example.org\n")
+    here, there = (ExtractConfig(opt_out=path) for path in lists)
+    assert recipes(here) == recipes(there)
+    assert recipes(here) != recipes(ExtractConfig())
+    assert recipes(ExtractConfig(engine="trafilatura")) != recipes(ExtractConfig())
+
+    def shards() -> list[Any]:
+        return [unit.inputs for unit in curate._units(mill.lake, mill.digests["A"], [0, 1 << OFFSET_BITS], Edits())]
+
+    before = shards()
+    changed = [replace(f, version=f.version + (f.name == "pii")) for f in curate.FAMILIES]
+    monkeypatch.setattr(curate, "FAMILIES", changed)
+    assert shards() != before

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
+from typing import Any
 
 from gristmill.errors import UserError
+from gristmill.settings import nearest
 from spark_jobs.web.engines.content import Content, Engine, ExtractionError
 
 DEFAULT = "gristmill"
@@ -15,7 +16,7 @@ ENGINES = {
     "trafilatura": ("spark_jobs.web.engines.trafilatura", "TrafilaturaEngine"),
 }
 
-__all__ = ["DEFAULT", "ENGINES", "Content", "Engine", "EngineError", "ExtractionError", "engine"]
+__all__ = ["DEFAULT", "ENGINES", "Content", "Engine", "EngineError", "ExtractionError", "engine", "engine_version"]
 
 
 class EngineError(UserError):
@@ -24,10 +25,18 @@ class EngineError(UserError):
 
 def engine(name: str) -> Engine:
     """The engine of that name; raises EngineError that names the nearest one."""
-    if name not in ENGINES:
-        close = difflib.get_close_matches(name, ENGINES, n=1, cutoff=0.4)
-        hint = f"did you mean '{close[0]}'?" if close else f"there are {', '.join(ENGINES)}"
-        raise EngineError(f"there is no extraction engine '{name}'; {hint}")
-    module, cls = ENGINES[name]
-    made: Engine = getattr(import_module(module), cls)()
+    made: Engine = _class(name)()
     return made
+
+
+def engine_version(name: str) -> str:
+    """`name-version`, for recipes and the column `extractor`, without loading the engine's models."""
+    found = _class(name)
+    return f"{found.name}-{found.version}"
+
+
+def _class(name: str) -> Any:
+    if name not in ENGINES:
+        raise EngineError(f"there is no extraction engine '{name}'{nearest(name, list(ENGINES))}")
+    module, attribute = ENGINES[name]
+    return getattr(import_module(module), attribute)
