@@ -350,9 +350,13 @@ def test_rows_that_come_in_batches_are_one_file_like_any_other(lake: Lake) -> No
 
 
 def test_a_writing_that_fails_leaves_no_file(lake: Lake) -> None:
-    with pytest.raises(ZeroDivisionError), lake.table_writer("mix", "u") as writer:
-        writer.append([MIX_ROW])
-        raise ZeroDivisionError
+    def failing() -> None:
+        with lake.table_writer("mix", "u") as writer:
+            writer.append([MIX_ROW])
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        failing()
     assert not list(lake.storage.local_path("objects").rglob("*.parquet"))
 
 
@@ -361,9 +365,10 @@ def test_a_disk_without_room_is_a_sentence(lake: Lake, monkeypatch: pytest.Monke
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
-    with pytest.raises(LakeError, match=r"cannot be written.*No space.*make room"), lake.table_writer("mix", "u") as w:
-        w.append([MIX_ROW])
-        w.finish()
+    with lake.table_writer("mix", "u") as writer:
+        writer.append([MIX_ROW])
+        with pytest.raises(LakeError, match=r"cannot be written.*No space.*make room"):
+            writer.finish()
 
 
 def test_what_is_no_input_is_counted_beside_the_balance() -> None:
