@@ -107,7 +107,9 @@ def _compare(args: argparse.Namespace) -> int:
     (a, registry), (b, _) = _load(args.a), _load(args.b)
     lake = Lake.open(load_profile(args.profile))
     found = compare(lake, _snapshot(lake, args.snapshot), a, b, registry)
-    summary, listed = found.summary(), found.listed(lake, args.limit)
+    # As the user called them: a policy and its older copy have one name.
+    summary = {**found.summary(), "a": args.a, "b": args.b}
+    listed = found.listed(lake, args.limit)
     if args.csv is not None:
         _write_csv(args.csv, found.listed(lake))
     print(json.dumps({**summary, "listed": listed}, indent=1) if args.json else policy_text.compared(summary, listed))

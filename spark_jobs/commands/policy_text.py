@@ -49,7 +49,7 @@ def _silent(silent: list[Json]) -> list[str]:
     """A sentence per warning; the others together."""
     lines = [f"warning: {each['text']}" for each in silent if each["warning"]]
     if quiet := [each["rule"] for each in silent if not each["warning"]]:
-        lines.append(f"never fired, and were not expected to: {', '.join(quiet)}")
+        lines.append(f"never fired, without a prediction of ten or more: {', '.join(quiet)}")
     return lines
 
 
@@ -102,9 +102,11 @@ def compared(summary: Json, listed: list[Json]) -> str:
         f"  kept by B only      {summary['kept_by_b_only']:>8,}",
         f"  removed by both     {summary['removed_by_both']:>8,}, for different rules "
         f"{summary['removed_for_different_rules']:,}",
-        "what A does -> what B does",
-        *_changes([(c["a"], c["b"], c["documents"]) for c in summary["changes"]]),
     ]
+    if not summary["changes"]:
+        return _text([*lines, "nothing differs: A and B decide every document alike, by the same rules"])
+    lines.append("what A does -> what B does")
+    lines += _changes([(c["a"], c["b"], c["documents"]) for c in summary["changes"]])
     if listed:
         lines += [
             "",

@@ -75,11 +75,6 @@ def first_rule(policy: Policy, signals: pa.Table) -> Fired:
     return judge(policy, signals).first
 
 
-def all_rules(policy: Policy, signals: pa.Table) -> NDArray[np.bool_]:
-    """Which rules fire on each document, whatever their order: n documents x rules."""
-    return judge(policy, signals).matrix
-
-
 @dataclass(frozen=True)
 class _Languages:
     """The language column coded once; the last code stands for null."""

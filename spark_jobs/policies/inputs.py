@@ -44,8 +44,8 @@ def families(policy: Policy, registry: Registry) -> tuple[str, ...]:
 
 
 def edit_families(policy: Policy) -> tuple[str, ...]:
-    """The families that curate reads to edit text by this policy."""
-    return (*(["lines"] if policy.edits.lines else []), *(["pii"] if policy.edits.mask_pii else []))
+    """The families that curate reads to edit text by this policy. Not `pii`: it looks through the edited text."""
+    return ("lines",) if policy.edits.lines else ()
 
 
 def digest_of(lake: Lake, snapshot: str, dataset: str) -> str | None:

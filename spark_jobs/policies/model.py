@@ -5,9 +5,10 @@ The model holds what the file says. Whether its signals exist and its rules can 
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StrictBool
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool
 
 from gristmill.settings import Settings
 
@@ -21,13 +22,36 @@ def _no_is_a_word(code: Any) -> Any:
 
 
 Language = Annotated[str, BeforeValidator(_no_is_a_word)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""A finite number; yes and no are none."""
+
+OUTCOMES = ("kept", "exact_duplicate", "near_duplicate", "too_short_after_edits")
+"""What becomes of documents without a rule; a rule of such a name could not be told apart in the counts."""
+
+
+def _no_outcome(name: str) -> str:
+    if name in OUTCOMES:
+        raise ValueError(f"'{name}' is what becomes of a document without a rule; choose another name")
+    return name
+
+
+RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$"), AfterValidator(_no_outcome)]
 
 
 class Bounds(Settings):
     """A document passes from `min` to `max`, both inclusive, compared in the signal's own type."""
 
-    min: float | None = None
-    max: float | None = None
+    min: Number | None = None
+    max: Number | None = None
+
+    def interval(self, whole: bool) -> tuple[float, float]:
+        """The least and the greatest value that pass; the least above the greatest where none does.
+
+        `whole`: the signal has whole numbers alone, so that 49.5 as `min` lets 50 pass first.
+        """
+        low = -math.inf if self.min is None else math.ceil(self.min) if whole else self.min
+        high = math.inf if self.max is None else math.floor(self.max) if whole else self.max
+        return low, high
 
 
 class Rule(Bounds):
@@ -37,7 +61,7 @@ class Rule(Bounds):
     the rule to languages. A document whose signal is null passes.
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    name: RuleName
     signal: str
     forbid: list[Value] | None = Field(default=None, min_length=1)
     require: list[Value] | None = Field(default=None, min_length=1)
@@ -67,10 +91,11 @@ class Final(Settings):
 
 
 class Edits(Settings):
-    """What curate does to kept text, by masks and spans that were measured before.
+    """What curate does to kept text.
 
     `lines`: column of the family `lines` that says which lines go; null keeps all. `citations`: drop `[3]`,
-    `[edit]` and `[citation needed]`. `mask_pii`: true for all types, or the list of types to mask.
+    `[edit]` and `[citation needed]`. `mask_pii`: true for all types, or the list of types to mask; they are looked
+    for in the edited text, not taken from the family `pii`.
     """
 
     lines: str | None = None

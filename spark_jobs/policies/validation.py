@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from gristmill.settings import nearest
+from gristmill.signals.signal import Signal
 from spark_jobs.policies.languages import LANGUAGES
 from spark_jobs.policies.model import Bounds, Edits, Policy, Rule
 from spark_jobs.policies.reach import unreachable
@@ -22,7 +24,7 @@ def problems(policy: Policy, registry: Registry) -> list[str]:
         found += [f"rule '{rule.name}': {problem}" for problem in _rule(rule, registry)]
     found += [f"edits: {problem}" for problem in _edits(policy.edits, registry)]
     # What no rule can reach is only worth saying of rules that are right by themselves.
-    return found or [f"rule '{name}' can never fire: {why}" for name, why in unreachable(policy)]
+    return found or [f"rule '{name}' can never fire: {why}" for name, why in unreachable(policy, registry)]
 
 
 def _repeated(policy: Policy) -> Iterator[str]:
@@ -63,28 +65,38 @@ def _numeric(rule: Rule, registry: Registry) -> Iterator[str]:
     if rule.forbid is not None or rule.require is not None:
         yield f"'{signal.name}' is a number; give min or max instead of forbid or require"
         return
-    low = -float("inf") if signal.low is None else signal.low
-    high = float("inf") if signal.high is None else signal.high
-    cases = [("", Bounds(min=rule.min, max=rule.max)), *((f"{k}: ", b) for k, b in rule.languages.items() if b)]
+    cases = [(f"{code}: ", bounds) for code, bounds in rule.languages.items() if bounds is not None]
+    if rule.only is None or not set(rule.only) <= set(rule.languages):
+        cases.insert(0, ("", Bounds(min=rule.min, max=rule.max)))
     for where, bounds in cases:
         if bounds.min is None and bounds.max is None:
             yield f"{where}it needs min, max or both; without them it never fires" + (
                 f" (write `{where}null` to switch it off)" if where else ""
             )
             continue
-        yield from (where + problem for problem in _impossible(bounds, signal.name, low, high))
+        yield from (where + problem for problem in _impossible(bounds, signal))
 
 
-def _impossible(bounds: Bounds, name: str, low: float, high: float) -> Iterator[str]:
+def _range(signal: Signal) -> tuple[float, float]:
+    """The least and the greatest value of a number; whole ones end where their type does."""
+    last = 2 ** (signal.type.bit_width - 1) - 1 if pa.types.is_integer(signal.type) else math.inf
+    return -math.inf if signal.low is None else signal.low, last if signal.high is None else signal.high
+
+
+def _impossible(bounds: Bounds, signal: Signal) -> Iterator[str]:
     """Thresholds that no value, or every value, lies beyond."""
+    name, (low, high) = signal.name, _range(signal)
+    least, greatest = bounds.interval(whole=pa.types.is_integer(signal.type))
     for key, bound in (("min", bounds.min), ("max", bounds.max)):
         if bound is not None and not low <= bound <= high:
-            yield f"{key} {bound:g} is impossible: '{name}' goes from {low:g} to {high:g}"
+            yield f"{key} {bound:.12g} is impossible: '{name}' goes from {low:.12g} to {high:.12g}"
             return
     if bounds.min is not None and bounds.max is not None and bounds.min > bounds.max:
-        yield f"min {bounds.min:g} is above max {bounds.max:g}: that is impossible, every document would go"
-    elif (bounds.min is None or bounds.min <= low) and (bounds.max is None or bounds.max >= high):
-        yield f"it can never fire: every value of '{name}' from {low:g} to {high:g} passes"
+        yield f"min {bounds.min:.12g} is above max {bounds.max:.12g}: that is impossible, every document would go"
+    elif least > greatest:
+        yield f"no whole number lies from min {bounds.min:.12g} to max {bounds.max:.12g}: every document would go"
+    elif least <= low and greatest >= high:
+        yield f"it can never fire: every value of '{name}' from {low:.12g} to {high:.12g} passes"
 
 
 def _listed(rule: Rule, kind: pa.DataType) -> Iterator[str]:

@@ -15,7 +15,7 @@ import gristmill.signals
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.profile import load_profile
-from spark_jobs.commands import policy
+from spark_jobs.commands import policy, policy_text
 
 
 @pytest.fixture
@@ -55,6 +55,15 @@ def test_check_says_what_passes_and_what_is_needed(mine: str, capsys: pytest.Cap
         "  short  chars: min 100  (stubs)",
         "needs the families duplicates, heuristics, language",
     ]
+
+
+def test_check_does_not_ask_for_what_curate_looks_for_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"name": "mine", "rules": [], "edits": {"lines": "c4_original", "mask_pii": True}}))
+    assert call("check", str(path)) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "needs the families duplicates, heuristics, language, lines"
 
 
 def test_check_refuses_with_a_sentence(tmp_path: Path) -> None:
@@ -99,6 +108,21 @@ def test_compare_writes_all_differences(
     assert [(row["a"], row["b"]) for row in rows] == [("kept", "unsure")] * 2 + [("short", "kept")] * 2
 
 
+def test_compare_calls_policies_what_the_user_called_them(
+    mine: str, profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A policy and its older copy have one name; and where nothing differs, that is said."""
+    old = tmp_path / "old.yaml"
+    old.write_bytes(Path(mine).read_bytes())
+    assert call("compare", str(old), mine, "--profile", profile) == 0
+    out = capsys.readouterr().out
+    assert f"A = {old}, B = {mine}, snapshot A: 7 documents" in out
+    assert out.splitlines()[-1] == "nothing differs: A and B decide every document alike, by the same rules"
+    assert call("compare", str(old), mine, "--profile", profile, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["a"], found["b"]) == (str(old), mine)
+
+
 def test_a_table_that_cannot_be_written_is_an_error_with_a_sentence(mine: str, profile: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         call("compare", mine, mine, "--profile", profile, "--csv", str(tmp_path / "no" / "all.csv"))
@@ -119,15 +143,15 @@ def test_without_a_release_a_snapshot_must_be_named(mine: str, tmp_path: Path) -
 
 def test_text_of_a_page_cannot_steer_a_terminal() -> None:
     page = {"value": 1.0, "threshold": 2.0, "url": "http://a/\x1b[2J", "text": "\x1b]0;title\x07"}
-    lines = policy.policy_text._text(policy.policy_text._examples([{"name": "r", "examples": [page]}]))
+    lines = policy_text._text(policy_text._examples([{"name": "r", "examples": [page]}]))
     assert "\x1b" not in lines
     assert "\\x1b[2J" in lines
 
 
 def test_a_silent_rule_has_a_line_of_its_own_only_as_a_warning() -> None:
     silent = [{"rule": name, "warning": name == "b", "text": f"{name} is silent"} for name in "abc"]
-    assert policy.policy_text._silent(silent) == [
-        "warning: b is silent", "never fired, and were not expected to: a, c",
+    assert policy_text._silent(silent) == [
+        "warning: b is silent", "never fired, without a prediction of ten or more: a, c",
     ]  # fmt: skip
 
 

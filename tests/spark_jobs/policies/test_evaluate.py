@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gristmill.settings import parse
-from spark_jobs.policies.evaluate import all_rules, first_rule, judge
+from spark_jobs.policies.evaluate import first_rule, judge
 from spark_jobs.policies.model import Policy, Rule
 
 TYPES = {
@@ -110,7 +110,7 @@ def test_order_decides_which_rule_is_recorded(policy: Callable[..., Policy]) -> 
     rows = table([{"words": 1, "odd": True}, {"words": 9, "odd": True}, {"words": 1, "odd": False}, {"words": 9}])
     assert first_rule(policy(low, odd), rows).rule.tolist() == [0, 1, 0, -1]
     assert first_rule(policy(odd, low), rows).rule.tolist() == [0, 0, 1, -1]
-    assert all_rules(policy(odd, low), rows).tolist() == [[True, True], [True, False], [False, True], [False, False]]
+    assert judge(policy(odd, low), rows).matrix.tolist() == [[True, True], [True, False], [False, True], [False, False]]
 
 
 @pytest.mark.parametrize("bound", [0.1, 0.01, 0.062, 0.3, 0.67, 0.018112, 0.7])
