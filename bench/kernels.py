@@ -31,33 +31,22 @@ SECONDS = 20.0
 """Reading and extraction stop after the file in which this time is over."""
 
 
-class Loaded(Documents):
-    """Documents in memory."""
-
-    def __init__(self, table: pa.Table, lists: UrlLists) -> None:
-        self.table, self.lists = table, lists
-
-    def column(self, name: str) -> pa.Array:
-        """A column as one array."""
-        return self.table.column(name).combine_chunks()
-
-
-def parts(lake: Lake, digest: str) -> list[pa.Table]:
-    """The documents, a table per file, up to TEXT_BYTES of text."""
-    found: list[pa.Table] = []
+def parts(lake: Lake, digest: str) -> list[pa.RecordBatch]:
+    """The documents in batches, up to TEXT_BYTES of text."""
+    found: list[pa.RecordBatch] = []
     size = 0
     for entry in lake.manifest(digest).files:
         if size < TEXT_BYTES:
-            found.append(lake.read_file(entry, ["doc_id", "url", "text"]).combine_chunks())
-            size += found[-1].column("text").nbytes
+            found += Documents(lake, entry, UrlLists.load(None)).batches
+            size = sum(batch["text"].nbytes for batch in found)
     return found
 
 
 def families(lake: Lake, digest: str) -> tuple[dict[str, Any], pa.Table]:
     """(MB/s of each family, the signals of all documents in one table)"""
     lists = UrlLists.load(None)
-    documents = [Loaded(table, lists) for table in parts(lake, digest)]
-    megabytes = sum(part.column("text").nbytes for part in documents) / 1e6
+    documents = parts(lake, digest)
+    megabytes = sum(part["text"].nbytes for part in documents) / 1e6
     seconds = dict.fromkeys([family.name for family in FAMILIES], 0.0)
     measured: list[pa.Table] = []
     for number, part in enumerate([documents[0], *documents]):
@@ -65,7 +54,7 @@ def families(lake: Lake, digest: str) -> tuple[dict[str, Any], pa.Table]:
         for family in FAMILIES:
             spoken = columns["language"] if family.by_language else None
             start = time.perf_counter()
-            table = family.measure(part, spoken)
+            table = family.measure(part, spoken, lists)
             seconds[family.name] += time.perf_counter() - start if number else 0.0
             columns |= {name: table.column(name).combine_chunks() for name in table.column_names}
         measured += [pa.table(columns)] if number else []

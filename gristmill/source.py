@@ -91,3 +91,5 @@ def _system(url: str) -> tuple[Any, str]:
     except ImportError:
         package = _PACKAGES.get(scheme, f"that fsspec names for '{scheme}'")
         raise SourceError(f"{url}: reading {scheme}:// needs a package more: pip install {package}") from None
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"{url}: {scheme}:// does not take it ({error}); correct the address") from None

@@ -158,7 +158,7 @@ def shuffle_tokens(
     lake: Lake, sources: Sequence[Source], tokenizer_path: str, config: TokenizeConfig, tasks: SparkTasks
 ) -> list[FileEntry]:
     """Encode every shard and write the token shards in shuffled order; one Spark shuffle."""
-    units = shard_units(sources, config.shard_bytes)
+    units = shard_units(text_bytes(lake, sources), config.shard_bytes)
     shards = {split: [u for u in units if u.startswith(split)] for split in SPLITS}
     starts = {split: units.index(names[0]) for split, names in shards.items()}
 
@@ -185,15 +185,15 @@ def shuffle_tokens(
     return unwrapped(shuffled.mapPartitionsWithIndex(write).collect())
 
 
-def shard_units(sources: Sequence[Source], shard_bytes: int) -> list[str]:
-    """Names of the token shards: enough train shards for the corpus files' bytes, one for validation."""
-    stored = sum(entry.bytes for _, entry, _ in sources)
-    train = max(1, round(stored * _TEXT_PER_STORED_BYTE / shard_bytes))
+def text_bytes(lake: Lake, sources: Sequence[Source]) -> int:
+    """UTF-8 bytes of text in the shards of the corpora."""
+    return sum(pc.sum(lake.read_file(entry, ["bytes"]).column("bytes")).as_py() or 0 for _, entry, _ in sources)
+
+
+def shard_units(size: int, shard_bytes: int) -> list[str]:
+    """Names of the token shards: enough train shards for `size` bytes of text, one for validation."""
+    train = max(1, round(size / shard_bytes))
     return [*(f"train-{i:05d}" for i in range(train)), "validation-00000"]
-
-
-_TEXT_PER_STORED_BYTE = 3
-"""Web text under zstd level 3; only the number of token shards depends on it."""
 
 
 def token_table(rows: Sequence[Row]) -> pa.Table:

@@ -14,6 +14,9 @@ _KOREAN_LABELS = frozenset({"cp949", "ms949", "uhc"})
 _SUPERSETS = {"euc_kr": "cp949", "shift_jis": "cp932", "gbk": "gb18030", "big5": "big5hkscs", "iso8859-11": "cp874"}
 """Labels that the Web uses for a larger set than their name says."""
 
+_SINGLE_BYTE = re.compile(r"cp(?:125[0-8]|866|874)|iso8859-|koi8-|mac-")
+"""Codecs that read any bytes, or nearly any: that they fit says nothing."""
+
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -60,7 +63,8 @@ def codec_of(label: str) -> str | None:
 def decode(body: bytes, charset: str) -> tuple[str, str]:
     """(text, charset that it was read with): a page that is whole UTF-8 but says otherwise is UTF-8, and damaged
     bytes cost themselves, not the page."""
-    for name in (charset, "utf-8"):
+    doubtful = _SINGLE_BYTE.match(charset) is not None and not body.isascii()
+    for name in ("utf-8", charset) if doubtful else (charset, "utf-8"):
         try:
             return body.decode(name).removeprefix("\ufeff"), name
         except UnicodeDecodeError:

@@ -102,7 +102,7 @@ def extract_file(path: str, file_index: int, config: ExtractConfig, documents: S
 def _items(data: memoryview, config: ExtractConfig) -> tuple[Offsets, Iterator[Item]]:
     kind = table_kind(data)
     if kind is not None:
-        return "row", read_table(data, kind, config.max_record_bytes)
+        return "row", read_table(data, kind, config.max_record_bytes, config.max_ratio)
     caps = Caps(config.max_record_bytes, config.max_ratio)
     try:
         return layout_of(data, caps).offsets, read_archive(data, caps)

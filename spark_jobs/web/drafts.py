@@ -9,7 +9,7 @@ from typing import Any
 from spark_jobs.web.charset import clean
 from spark_jobs.web.facts import NO_WISHES, Wishes, is_truncated, wishes_of_headers
 from spark_jobs.web.page import Page, Source
-from spark_jobs.web.tables import Row
+from spark_jobs.web.tables import Row, utc
 from spark_jobs.web.urls import canonical, host_of
 from spark_jobs.web.warc import Record
 
@@ -57,7 +57,7 @@ def draft_of_record(record: Record, base: int) -> Draft:
     size = record.stored_bytes if record.problem else len(record.body)
     return Draft(
         base | record.offset, url, _canonical(url), record.type, size, record.status, _mime(record) or None,
-        _captured(record.headers.get("warc-date", "")), is_truncated(record.headers, record.http, len(record.body)),
+        utc(record.headers.get("warc-date")), is_truncated(record.headers, record.http, len(record.body)),
         wishes_of_headers(record.http),
     )  # fmt: skip
 
@@ -116,10 +116,3 @@ def _valid(url: str | None) -> str | None:
 
 def _canonical(url: str | None) -> str | None:
     return None if url is None else canonical(url)
-
-
-def _captured(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None

@@ -19,6 +19,9 @@ _SINGLE = frozenset({"content-type", "content-length", "location"})
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _ARROW_CODECS = {"br": "brotli", "zstd": "zstd"}
 _MAX_ENCODINGS = 4
+_GZIP, _GZIP_BITS, _ZLIB_BITS = b"\x1f\x8b", 31, 15
+_PIECE = 1 << 12
+"""So much is inflated at once; zlib copies what a piece has left behind the end of a member."""
 
 
 class BodyError(ValueError):
@@ -106,11 +109,11 @@ def without_chunks(raw: bytes) -> bytes:
 def _decompress(raw: bytes, encoding: str, max_bytes: int) -> bytes:
     if encoding in ("gzip", "x-gzip"):
         # Some crawlers stored the decoded body and kept the header.
-        return _inflate(raw, 31, max_bytes) if raw.startswith(b"\x1f\x8b") else raw
+        return _inflate(raw, _GZIP_BITS, max_bytes) if raw.startswith(_GZIP) else raw
     if encoding == "deflate":
         # The standard asks for a zlib wrapper; some servers leave it out, and browsers accept both.
         wrapped = raw[0] & 0x0F == 8 and int.from_bytes(raw[:2], "big") % 31 == 0
-        return _inflate(raw, 15 if wrapped else -15, max_bytes)
+        return _inflate(raw, _ZLIB_BITS if wrapped else -_ZLIB_BITS, max_bytes)
     if encoding not in _ARROW_CODECS:
         raise BodyError("unknown_encoding")
     try:
@@ -121,14 +124,24 @@ def _decompress(raw: bytes, encoding: str, max_bytes: int) -> bytes:
 
 
 def _inflate(raw: bytes, window_bits: int, max_bytes: int) -> bytes:
-    inflater = zlib.decompressobj(window_bits)
-    try:
-        data = _capped(inflater.decompress(raw, max_bytes + 1), max_bytes)
-    except zlib.error:
-        raise BodyError("bad_encoding") from None
-    if not inflater.eof:
-        raise BodyError("bad_encoding")
-    return data
+    """Of gzip all members, one after the other; what else follows the end is not read."""
+    data, position = bytearray(), 0
+    while True:
+        inflater = zlib.decompressobj(window_bits)
+        while not inflater.eof:
+            piece = raw[position : position + _PIECE]
+            if not piece:
+                raise BodyError("bad_encoding")
+            position += len(piece)
+            try:
+                data += inflater.decompress(piece, max_bytes - len(data) + 1)
+            except zlib.error:
+                raise BodyError("bad_encoding") from None
+            if len(data) > max_bytes:
+                raise BodyError("too_large")
+        position -= len(inflater.unused_data)
+        if window_bits != _GZIP_BITS or not raw.startswith(_GZIP, position):
+            return bytes(data)
 
 
 def _capped(data: bytes, max_bytes: int) -> bytes:

@@ -56,9 +56,9 @@ class OptOut:
                 return f"domain {domain}"
         if url in self.urls:
             return f"url {url}"
-        # A prefix that ends with a slash also covers the page whose canonical form lost it.
+        # A prefix that ends with a slash also covers the page whose canonical form lost it, with any query.
         for prefix in self.prefixes.get(host, ()):
-            if url.startswith(prefix) or url + "/" == prefix:
+            if url.startswith(prefix) or url.partition("?")[0] + "/" == prefix:
                 return f"prefix {prefix}"
         return None
 

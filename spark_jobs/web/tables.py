@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from gristmill.errors import UserError
+from spark_jobs.web.caps import Caps
 from spark_jobs.web.warc import Damage
 
 Kind = Literal["parquet", "jsonl"]
@@ -25,6 +26,8 @@ BLOCK = 1 << 11
 BATCH_ROWS = 64
 DATES = ("captured", "date", "timestamp", "created", "added")
 """Columns for the time of capture; the first that a file has is read."""
+
+_TEXTS = ("text", "url", "title")
 
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _HEAD = 1 << 18
@@ -66,36 +69,74 @@ def table_kind(data: memoryview) -> Kind | None:
     return "jsonl" if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") else None
 
 
-def read_table(data: memoryview, kind: Kind, max_bytes: int) -> Iterator[Row | Blank | Damage]:
+def read_table(
+    data: memoryview, kind: Kind, max_bytes: int, max_ratio: float = Caps.max_ratio
+) -> Iterator[Row | Blank | Damage]:
     """The rows in their order; memory holds a batch of rows or a line of at most `max_bytes`.
 
+    Compressed lines that inflate to more than `max_ratio` times what was read of the file end it as a bomb.
     Raises TableError for a Parquet file without a column of text.
     """
-    return _parquet_rows(data, max_bytes) if kind == "parquet" else _json_rows(data, max_bytes)
+    return _parquet_rows(data, max_bytes) if kind == "parquet" else _json_rows(data, Caps(max_bytes, max_ratio))
 
 
 def _parquet_rows(data: memoryview, cap: int) -> Iterator[Row | Damage]:
     count, total = 0, 1
     try:
-        with pq.ParquetFile(pa.BufferReader(pa.py_buffer(data))) as file:
+        buffer = pa.py_buffer(data)
+        # With dictionaries, a text that the file has once is held once, however many rows repeat it.
+        strings = _strings(pq.read_schema(pa.BufferReader(buffer)))
+        with pq.ParquetFile(pa.BufferReader(buffer), read_dictionary=strings) as file:
             total = file.metadata.num_rows
             names = file.schema_arrow.names
-            columns = [name for name in ("text", "url", "title", *DATES) if name in names]
+            columns = [name for name in (*_TEXTS, *DATES) if name in names]
             if "text" not in columns:
                 raise TableError(f"a Parquet file has no column 'text' but {', '.join(names)}; rename its text column")
             for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
-                for values in batch.to_pylist():
-                    yield _row(count, values, cap)
+                for cells in zip(*batch.columns, strict=True):
+                    yield _parquet_row(count, dict(zip(batch.schema.names, cells, strict=True)), cap)
                     count += 1
     except (OSError, pa.ArrowException, UnicodeDecodeError):
         # The rows that are left, as the footer counts them, stand for their share of the file.
         yield Damage(count, len(data) * (total - count) // total, "corrupt")
 
 
-def _json_rows(data: memoryview, cap: int) -> Iterator[Row | Blank | Damage]:
-    count, reader = 0, _Reader(data)
+def _strings(schema: pa.Schema) -> list[str]:
+    kinds = (pa.string(), pa.large_string())
+    return [name for name, kind in zip(schema.names, schema.types, strict=True) if name in _TEXTS and kind in kinds]
+
+
+def _parquet_row(offset: int, cells: Mapping[str, Any], cap: int) -> Row:
+    size = max(_stored_bytes(cells[name]) for name in _TEXTS if name in cells)
+    if size > cap:
+        return Row(offset, bytes=size, problem="too_large")
+    return _row(offset, {name: _value(cell, name in DATES) for name, cell in cells.items()}, cap)
+
+
+def _stored_bytes(cell: Any) -> int:
+    """Bytes of a string, before it is made one of Python's; 0 for what is none."""
+    value = cell.value if isinstance(cell, pa.DictionaryScalar) else cell
+    return value.as_buffer().size if isinstance(value, pa.BinaryScalar) and value.is_valid else 0
+
+
+def _value(cell: Any, is_date: bool) -> Any:
     try:
-        for line, length in _lines(_inflated(reader), cap):
+        return cell.as_py()
+    except (KeyError, ValueError, OverflowError):
+        # Beyond the year 9999, or in a zone that is not known here (a KeyError).
+        if is_date:
+            return None
+        raise
+
+
+class _Bomb(Exception):
+    pass
+
+
+def _json_rows(data: memoryview, caps: Caps) -> Iterator[Row | Blank | Damage]:
+    count, reader, cap = 0, _Reader(data), caps.max_record_bytes
+    try:
+        for line, length in _lines(_within(caps, reader, _inflated(reader)), cap):
             if line is None:
                 yield Row(count, bytes=length, problem="too_large")
             elif not line or line.isspace():
@@ -105,6 +146,18 @@ def _json_rows(data: memoryview, cap: int) -> Iterator[Row | Blank | Damage]:
             count += 1
     except (zlib.error, zstandard.ZstdError, EOFError):
         yield Damage(count, reader.unread, "corrupt")
+    except _Bomb:
+        yield Damage(count, reader.unread, "compression_bomb")
+
+
+def _within(caps: Caps, reader: _Reader, parts: Iterator[bytes]) -> Iterator[bytes]:
+    """`parts` as long as they are no bomb, measured against all that was read of the file. Raises _Bomb."""
+    inflated = 0
+    for part in parts:
+        inflated += len(part)
+        if caps.is_bomb(inflated, reader.position):
+            raise _Bomb
+        yield part
 
 
 def _json_row(offset: int, line: bytes, cap: int) -> Row:
@@ -122,12 +175,14 @@ def _row(offset: int, values: Mapping[str, Any], cap: int) -> Row:
     if any(not isinstance(value, str | None) for value in (text, url, title)):
         return Row(offset, problem="bad_row")
     size = len((text or "").encode("utf-8", "surrogatepass"))
-    captured = next((_time(values[name]) for name in DATES if values.get(name) is not None), None)
+    captured = next((utc(values[name]) for name in DATES if values.get(name) is not None), None)
     return Row(offset, text or "", url or None, title, captured, size, "too_large" if size > cap else None)
 
 
-def _time(value: Any) -> datetime | None:
-    """UTC where no zone is given; None for what is no time."""
+def utc(value: Any) -> datetime | None:
+    """The time that a datetime, a date or text in ISO 8601 names, UTC where it has no zone; None for what is no time
+    of the years 1 to 9999.
+    """
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
@@ -174,6 +229,11 @@ class _Reader:
 
     def starts_with(self, magic: bytes) -> bool:
         return bytes(self._data[: len(magic)]) == magic
+
+    @property
+    def position(self) -> int:
+        """Bytes that were read."""
+        return min(self._position, len(self._data))
 
     @property
     def unread(self) -> int:

@@ -146,8 +146,8 @@ class Mill:
         site = f"https://{name}.example"
         pages = {first: f"{site}/first", short: f"{site}/short", twin: f"{site}/twin", blank: f"{site}/blank"}
         documents = [
-            {"doc_id": d, "url": url, "canonical_url": f"{url}#canonical", "host": f"{name}.example", "text": url, "title": "T", "html_bytes": 9,
-             "charset": "utf-8"}
+            {"doc_id": d, "url": url, "canonical_url": f"{url}#canonical", "host": f"{name}.example", "text": url,
+             "title": "T", "html_bytes": 9, "charset": "utf-8"}
             for d, url in pages.items()
         ]  # fmt: skip
         removed = {

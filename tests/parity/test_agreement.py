@@ -92,6 +92,8 @@ def test_the_fineweb_policy_removes_what_its_rules_here_remove(compared: Compare
     signals = compared.signals
     for name, column in english.items():
         signals = signals.append_column(name, column)
+    # What lists say of a URL is no matter of the text.
+    policy = policy.model_copy(update={"rules": [r for r in policy.rules if r.signal in signals.column_names]})
     assert np.array_equal(judge(policy, signals).first.rule >= 0, recipe_removes(signals))
 
 

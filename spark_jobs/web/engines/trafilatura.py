@@ -26,6 +26,9 @@ class TrafilaturaEngine:
             found = bare_extraction(
                 clean(html), fast=True, deduplicate=False, include_comments=False, with_metadata=True
             )
+        except MemoryError:
+            # The page's cost, not its form: the caller accounts for it.
+            raise
         except Exception:
             raise ExtractionError("bad_html") from None
         text = clean(getattr(found, "text", None) or "").strip()

@@ -35,3 +35,12 @@ def test_labels_name_the_larger_set(label: str, codec: str) -> None:
 
 def test_a_page_that_is_utf8_but_says_otherwise_is_utf8() -> None:
     assert decode("né".encode(), "ascii") == ("né", "utf-8")
+    for label in ("ISO-8859-1", "iso-8859-15", "windows-1251", "koi8-r", "macintosh", "ibm866", "windows-874"):
+        assert decode("né €".encode(), charset_of(b"", f"text/html; charset={label}")) == ("né €", "utf-8")
+
+
+def test_a_label_that_fits_is_believed() -> None:
+    assert decode(b"plain", "cp1252") == ("plain", "cp1252")
+    assert decode("né".encode("cp1252"), "cp1252") == ("né", "cp1252")
+    # Two bytes that are one letter in both.
+    assert decode(b"\xc2\xb0", "cp949") == (b"\xc2\xb0".decode("cp949"), "cp949")

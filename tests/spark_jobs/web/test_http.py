@@ -112,6 +112,20 @@ def test_a_damaged_gzip_body_is_refused() -> None:
     assert reason(bytes(packed), content_encoding="gzip") == "bad_encoding"
 
 
+@given(st.lists(st.binary(max_size=9000), min_size=2, max_size=5), st.binary(max_size=9).map(lambda end: b"-" + end))
+def test_a_gzip_body_of_several_members_is_read_to_its_end(parts: list[bytes], after: bytes) -> None:
+    packed = b"".join(map(gzip.compress, parts))
+    for body in (packed, packed + after):
+        assert decode_body(body, {"content-encoding": "gzip"}, CAPS) == b"".join(parts)
+
+
+def test_the_members_of_a_gzip_body_share_its_cap() -> None:
+    half = gzip.compress(bytes(CAP // 2))
+    assert decode_body(half * 2, {"content-encoding": "gzip"}, CAPS) == bytes(CAP)
+    assert reason(half * 2 + gzip.compress(b"x"), content_encoding="gzip") == "too_large"
+    assert reason(half + half[:-9], content_encoding="gzip") == "bad_encoding"
+
+
 def test_an_unknown_encoding_or_a_tower_of_them_is_refused() -> None:
     assert reason(TEXT, content_encoding="rot13") == "unknown_encoding"
     assert reason(TEXT, content_encoding=", ".join(["gzip"] * 50)) == "bad_encoding"

@@ -17,8 +17,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_jobs.web.tables import BLOCK, Blank, Row, TableError, read_table, table_kind
-from spark_jobs.web.warc import Damage
+from spark_jobs.web.drafts import draft_of_record
+from spark_jobs.web.tables import BLOCK, Blank, Row, TableError, read_table, table_kind, utc
+from spark_jobs.web.warc import Damage, Record
 
 CAP = 1000
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -117,12 +118,57 @@ def test_rows_of_a_parquet_file() -> None:
         Row(0, "one", "http://a.example/", None, NOON, 3),
         Row(1),
         Row(2),
-        Row(3, "x" * (CAP + 1), bytes=CAP + 1, problem="too_large"),
+        Row(3, bytes=CAP + 1, problem="too_large"),
         Row(4, "five", bytes=4),
     ]
     assert read(parquet({"text": pa.array(["a"], pa.large_string()), "added": [date(2026, 1, 5)]})) == [
         Row(0, "a", captured=datetime(2026, 1, 5, tzinfo=UTC), bytes=1)
     ]
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pa.array([0, 10_000_000], pa.date32()),
+        pa.array([0, 1 << 60], pa.timestamp("us")),
+        pa.array([0, 1 << 60], pa.timestamp("us", "UTC")),
+        pa.array([None, 0], pa.timestamp("us", "Nowhere/Town")),
+        pa.array([0, 1 << 60], pa.timestamp("ms")),
+    ],
+    ids=lambda dates: str(dates.type),
+)
+def test_a_date_that_is_none_costs_itself(dates: Any) -> None:
+    first, second = read(parquet({"text": ["a", "b"], "date": dates}))
+    assert first == Row(0, "a", captured=datetime(1970, 1, 1, tzinfo=UTC) if dates[0].is_valid else None, bytes=1)
+    assert second == Row(1, "b", bytes=1)
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()], ids=str)
+@pytest.mark.parametrize("limit", [1, 300, 1 << 20])
+def test_texts_are_the_same_whether_the_file_has_a_dictionary_of_them(kind: Any, limit: int) -> None:
+    texts = [None if n % 7 == 0 else f"text {n % 90}" for n in range(500)]
+    sink = io.BytesIO()
+    table = pa.table({"text": pa.array(texts, kind), "title": pa.array(texts, kind)})
+    pq.write_table(table, sink, row_group_size=200, dictionary_pagesize_limit=limit, write_batch_size=10)
+    assert read(sink.getvalue()) == [Row(n, t or "", title=t, bytes=len(t or "")) for n, t in enumerate(texts)]
+
+
+@pytest.mark.parametrize("column", ["text", "title"])
+def test_one_long_text_that_a_parquet_file_repeats_is_held_once(column: str) -> None:
+    size = 4 << 20
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 64, pa.int8()), ["x" * size])
+    data = parquet({"text": ["a"] * 64, column: long}, rows_per_group=64)
+    pool, usual = pa.proxy_memory_pool(pa.default_memory_pool()), pa.default_memory_pool()
+    pa.set_memory_pool(pool)
+    tracemalloc.start()
+    try:
+        found = read(data)
+        peak = pool.max_memory() + tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        pa.set_memory_pool(usual)
+    assert found == [Row(n, bytes=size, problem="too_large") for n in range(64)]
+    assert peak < 10 * size
 
 
 def test_a_parquet_file_without_text_is_an_error() -> None:
@@ -153,9 +199,39 @@ def test_every_line_has_its_number_for_any_bytes(parts: list[bytes], cap: int) -
 def test_a_line_above_the_cap_is_passed_over_and_not_held() -> None:
     data = gzip.compress(b'{"text": "' + b"x" * (20 << 20) + b'"}\n' + lines({"text": "after"}))
     tracemalloc.start()
-    first, second = read(data)
+    first, second = read_table(memoryview(data), "jsonl", CAP, max_ratio=2000)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 16 << 20
     assert first == Row(0, bytes=(20 << 20) + 12, problem="too_large")
     assert second == Row(1, "after", bytes=5)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress], ids=["gzip", "zstd"])
+@pytest.mark.parametrize("filler", [b"\n", b"x"])
+def test_lines_from_next_to_nothing_are_a_bomb(pack: Any, filler: bytes) -> None:
+    first = pack(lines({"text": "before"}))
+    data = first + pack(filler * (8 << 20))
+    found = read(data)
+    assert found[0] == Row(0, "before", bytes=6)
+    assert isinstance(found[-1], Damage)
+    assert found[-1].reason == "compression_bomb"
+    assert 0 < found[-1].bytes <= len(data)
+    assert len(found) < 1 << 20
+    assert [item.offset for item in found] == list(range(len(found)))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("2026-01-05T12:00:00Z", NOON),
+        ("2026-01-05T12:00:00", NOON),
+        ("0001-01-01T00:00:00+23:00", None),
+        ("9999-12-31T23:00:00-23:00", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_time_is_one_of_utc_that_can_be_stored(text: str, wanted: datetime | None) -> None:
+    assert utc(text) == wanted
+    record = Record(0, "response", {"warc-date": text})
+    assert draft_of_record(record, 0).captured == wanted

@@ -8,6 +8,7 @@ import pytest
 
 from gristmill.errors import UserError
 from spark_jobs.web.engines import DEFAULT, ENGINES, ExtractionError, engine
+from spark_jobs.web.engines import trafilatura as trafilatura_engine
 
 SENTENCE = "The miller weighs the grain before it is ground, and the flour after it has been ground twice. "
 NAV = "<nav><ul>" + "".join(f"<li><a href='/{i}'>Section {i}</a></li>" for i in range(12)) + "</ul></nav>"
@@ -62,6 +63,18 @@ def test_references_to_unsafe_characters_are_read_safely() -> None:
 def test_an_unknown_engine_names_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'resiliparse'"):
         engine("resiliprase")
+
+
+@pytest.mark.parametrize(("error", "raised"), [(MemoryError, MemoryError), (KeyError, ExtractionError)])
+def test_memory_that_runs_out_is_not_the_fault_of_the_html(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception], raised: type[Exception]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(trafilatura_engine, "bare_extraction", fail)
+    with pytest.raises(raised):
+        engine("trafilatura").extract(ARTICLE)
 
 
 def test_lists_tables_code_and_headings_keep_their_form() -> None:
