@@ -8,7 +8,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gristmill.signals.lines import LINES
-from spark_jobs.text.classes import BLANK, classes
+from spark_jobs.text.classes import classes
 from spark_jobs.text.decode import decode, encode
 from spark_jobs.text.family import table_of
 from spark_jobs.text.kernel import inner
@@ -201,12 +201,3 @@ def copy_line(
         at += 1
         i += 1
     return at
-
-
-@inner
-def is_blank(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
-    """Whether white space is all there is."""
-    for i in range(start, end):  # noqa: SIM110 - numba compiles no generator
-        if not (points[i] < len(table) and table[points[i]] & np.uint32(BLANK)):
-            return False
-    return True
