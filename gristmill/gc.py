@@ -89,5 +89,7 @@ def _older_than(lake: Lake, seconds: float) -> Old:
 
 
 def _size(lake: Lake, key: str) -> int:
-    path = lake.storage.local_path(key)
-    return path.stat().st_size if path.is_file() else 0
+    try:
+        return lake.storage.local_path(key).stat().st_size
+    except FileNotFoundError:  # another collection was faster
+        return 0
