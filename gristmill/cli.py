@@ -15,6 +15,7 @@ a first run:
   make demo                                        both embedded snapshots, a model and its evaluation
   gristmill status                                 what is released, what was trained
   gristmill explain URL                            what became of one page, and why
+  gristmill duplicates URL                         its duplicates, and how their texts differ
 your own crawl:
   gristmill snapshot add my-crawl --date 2026-03-01 --glob '/data/my-crawl/*.warc.gz'
   gristmill up                                     a private Airflow; prints its address
