@@ -7,7 +7,9 @@ digests of its inputs; a finished unit is recorded under its recipe's digest and
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -193,6 +195,17 @@ def _check_balance(stage: Stage, entries: Mapping[str, list[FileEntry]], expecte
         # A dataset whose files carry no account at all keeps none; no file at all accounts for no record.
         if (accounts or not files) and found != expected:
             raise BalanceError(f"{stage.name}: {name} accounts for {found} records, the stage before gave {expected}")
+
+
+def threads() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Tasks in threads of this process, for functions that spend their time in compiled code."""
+    with ThreadPoolExecutor(threads()) as pool:
+        return list(pool.map(function, items))
 
 
 def in_process(function: Callable[[T], R], items: Sequence[T]) -> Iterable[R]:

@@ -138,7 +138,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the stage as a process."""
     stage_main(
         NAME, "Apply the policy to a snapshot's signals and clusters.", INPUTS, run, argv,
-        small=lambda lake, inputs: lake.manifest(inputs["language"]).rows < SMALL_ROWS,
+        small=lambda profile, lake, inputs: lake.manifest(inputs["language"]).rows < SMALL_ROWS,
     )  # fmt: skip
 
 

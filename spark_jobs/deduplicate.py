@@ -1,109 +1,118 @@
 """deduplicate: exact groups and verified near-duplicate clusters within one snapshot; decides nothing.
 
-Works on keys and hashes; text is read in place for the few pairs whose estimate is too close to call.
+Works on keys and hashes; text is read in place for the few pairs whose estimate is too close to call. Up to a
+configured number of documents one process does it; beyond, Spark does, and the result is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pydantic import Field
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from gristmill.lake import FileEntry, Lake
 from gristmill.ledger import Attempt
 from gristmill.process import run_main, say
-from gristmill.schemas import BANDS, SCHEMAS
-from gristmill.settings import Settings
-from gristmill.units import Stage, Tasks, Unit, UnitOutput, in_process, run_stage
-from spark_jobs.candidates import Ids, band_pairs, exact_groups, unique_pairs
+from gristmill.profile import Profile
+from gristmill.schemas import OFFSET_BITS, SCHEMAS
+from gristmill.units import Stage, Unit, UnitOutput, in_process, in_threads, run_stage, threads
+from spark_jobs.clusters.candidates import candidate_pairs, exact_representatives
+from spark_jobs.clusters.components import duplicates_table
+from spark_jobs.clusters.shape import Shape
+from spark_jobs.clusters.signatures import Ids, Signatures, read_signatures
+from spark_jobs.clusters.verification import Floats, exact, files_by_index, unsure
+from spark_jobs.session import SparkTasks
 from spark_jobs.stage import StageContext, stage_main
-from spark_jobs.verify_pairs import files_by_index, verified
+from spark_jobs.text.similarity import estimates
 
-NAME, VERSION = "deduplicate", 1
+NAME, VERSION = "deduplicate", 2
 INPUTS = ("minhash", "documents")
-PAIRS_PER_TASK = 50_000
 
 
-class DeduplicateConfig(Settings):
+class DeduplicateConfig(Shape):
     """`min_jaccard`: pairs below it are not recorded; a policy may ask for more, not for less."""
 
     min_jaccard: float = Field(default=0.7, gt=0, le=1)
 
 
+class DeduplicateSettings(DeduplicateConfig):
+    """`in_process_documents`: snapshots of up to so many documents (330 bytes of memory each) need no Spark."""
+
+    in_process_documents: int = Field(default=10_000_000, ge=0)
+
+
 def run(context: StageContext) -> Attempt:
-    """The whole stage; one unit per snapshot, since any two documents may be duplicates."""
-    config = context.profile.stage(NAME, DeduplicateConfig)
-    minhash, documents = (context.lake.manifest(context.inputs[name]).files for name in INPUTS)
+    """The whole stage; a unit is the rows of one input file, and all are found together."""
+    settings = context.profile.stage(NAME, DeduplicateSettings)
+    config = DeduplicateConfig(**settings.model_dump(exclude={"in_process_documents"}))
+    minhash = context.lake.manifest(context.inputs["minhash"]).files
+
+    @cache
+    def found() -> Mapping[str, pa.Table | FileEntry]:
+        say(f"deduplicate: {config.bands} bands x {config.rows} rows find pairs of similarity {config.curve()}")
+        in_memory = sum(entry.rows for entry in minhash) <= settings.in_process_documents
+        return (in_this_process if in_memory else on_spark)(context, minhash, config)
 
     def compute(lake: Lake, unit: Unit, config: DeduplicateConfig) -> UnitOutput:
-        pairs, jaccard = verified_pairs(lake, minhash, documents, config, context.tasks)
-        return UnitOutput({"duplicates": clusters(*exact_groups(lake, minhash), pairs, jaccard)})
+        return UnitOutput({"duplicates": found().get(unit.key, SCHEMAS["duplicates"].empty_table())})
 
     stage = Stage(NAME, VERSION, ("duplicates",), config, compute)
-    unit = Unit("snapshot", {name: context.inputs[name] for name in INPUTS})
+    units = [Unit(entry.unit, {name: context.inputs[name] for name in INPUTS}) for entry in minhash]
     with context.attempt(NAME, config) as attempt:
-        manifest = run_stage(context.lake, stage, [unit], in_process, attempt)["duplicates"]
+        manifest = run_stage(context.lake, stage, units, in_process, attempt)["duplicates"]
         attempt.summary.update(_summary(context.lake.read(manifest.digest, ["doc_id", "exact_group", "cluster_id"])))
     return attempt
 
 
+def in_this_process(
+    context: StageContext, minhash: Sequence[FileEntry], config: DeduplicateConfig
+) -> dict[str, pa.Table]:
+    """unit -> its rows, with all signatures in memory."""
+    lake = context.lake
+    signatures = read_signatures(lake, minhash, threads())
+    groups = exact_representatives(signatures.content)
+    documents = lake.manifest(context.inputs["documents"]).files
+    pairs, jaccard = verified_pairs(lake, signatures, groups, documents, config)
+    table = duplicates_table(signatures.doc_id, groups, pairs, jaccard)
+    file = table.column("doc_id").to_numpy() >> OFFSET_BITS
+    low, high = (np.searchsorted(file, [int(entry.unit) for entry in minhash], side) for side in ("left", "right"))
+    return {e.unit: table.slice(start, end - start) for e, start, end in zip(minhash, low, high, strict=True)}
+
+
 def verified_pairs(
-    lake: Lake, minhash: Sequence[FileEntry], documents: Sequence[FileEntry], config: DeduplicateConfig, tasks: Tasks
-) -> tuple[Ids, NDArray[np.float32]]:
-    """Pairs of representatives with their similarity: one task per band, then one per slice of candidates."""
-    candidates = unique_pairs(list(tasks(lambda band: band_pairs(lake, minhash, band), range(BANDS))))
-    say(f"deduplicate: {len(candidates)} candidate pairs share a band")
-    slices = [candidates[i : i + PAIRS_PER_TASK] for i in range(0, len(candidates), PAIRS_PER_TASK)]
-    signatures, texts = files_by_index(minhash), files_by_index(documents)
-    parts = list(tasks(lambda part: verified(lake, signatures, texts, part, config.min_jaccard), slices))
-    pairs = np.concatenate([np.empty((0, 2), np.int64), *(part[0] for part in parts)])
-    jaccard = np.concatenate([np.empty(0, np.float32), *(part[1] for part in parts)])
-    say(f"deduplicate: {len(pairs)} pairs verified at {config.min_jaccard:g} or more")
-    return pairs, jaccard
+    lake: Lake, signatures: Signatures, groups: Ids, documents: Sequence[FileEntry], config: DeduplicateConfig
+) -> tuple[Ids, Floats]:
+    """Pairs (m, 2) of places of representatives, and their similarities, at least `min_jaccard`."""
+    pairs = candidate_pairs(signatures, groups, config, threads())
+    say(f"deduplicate: {len(pairs)} candidate pairs share a band")
+    parts = in_threads(lambda part: estimates(signatures.values, signatures.values, part), np.array_split(pairs, 64))
+    similarity = np.concatenate([np.empty(0, np.float32), *parts])
+    close = np.flatnonzero(unsure(similarity, config.min_jaccard))
+
+    def sizes(ids: Ids) -> Ids:
+        return signatures.shingles[np.searchsorted(signatures.doc_id, ids)].astype(np.int64)
+
+    ids = signatures.doc_id[pairs[close]]
+    similarity[close] = exact(lake, files_by_index(documents), ids, sizes, in_threads)
+    keep = similarity >= np.float32(config.min_jaccard)
+    say(f"deduplicate: {keep.sum()} pairs verified at {config.min_jaccard:g} or more, {len(close)} by their texts")
+    return pairs[keep], similarity[keep]
 
 
-def clusters(doc_id: Ids, representative: Ids, pairs: Ids, jaccard: NDArray[np.float32]) -> pa.Table:
-    """One row per document in a group of two or more.
+def on_spark(context: StageContext, minhash: Sequence[FileEntry], config: DeduplicateConfig) -> dict[str, FileEntry]:
+    """unit -> its file, written by Spark tasks."""
+    from pyspark.sql import SparkSession
 
-    `doc_id` is sorted; `pairs` (n, 2) join representatives. Pairs stand with representatives, in both
-    directions; a document's exact group stands for it.
-    """
-    edges = np.concatenate([pairs, np.stack([doc_id, representative], axis=1)])
-    left, right = (np.searchsorted(doc_id, edges[:, side]) for side in (0, 1))
-    graph = coo_array((np.ones(len(edges), bool), (left, right)), shape=(len(doc_id), len(doc_id)))
-    _, label = connected_components(graph, directed=False)
-    sizes = np.bincount(label)
-    least = np.full(len(sizes), np.iinfo(np.int64).max)
-    np.minimum.at(least, label, doc_id)
-    _, group, group_size = np.unique(representative, return_inverse=True, return_counts=True)
-    member = sizes[label] > 1
-    return pa.table(
-        [
-            pa.array(doc_id[member]),
-            pa.array(representative[member], mask=group_size[group][member] == 1),
-            pa.array(least[label][member]),
-            pa.array(sizes[label][member].astype(np.int32)),
-            _pair_lists(doc_id[member], pairs, jaccard),
-        ],
-        schema=SCHEMAS["duplicates"],
-    )
+    from spark_jobs.clusters.on_spark import Search, write_duplicates
 
-
-def _pair_lists(doc_id: Ids, pairs: Ids, jaccard: NDArray[np.float32]) -> pa.ListArray:
-    """Each document's verified pairs, by the other's id."""
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    order = np.lexsort((both[:, 1], both[:, 0]))
-    offsets = np.searchsorted(both[order, 0], np.append(doc_id, np.iinfo(np.int64).max))
-    kind = SCHEMAS["duplicates"].field("pairs").type
-    values = pa.StructArray.from_arrays(
-        [pa.array(both[order, 1]), pa.array(np.concatenate([jaccard, jaccard])[order])], fields=list(kind.value_type)
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), values, type=kind)
+    if not isinstance(context.tasks, SparkTasks):
+        raise TypeError("this path needs Spark's tasks")
+    session = SparkSession(context.tasks.context)
+    documents = context.lake.manifest(context.inputs["documents"]).files
+    return write_duplicates(session, Search(context.lake, config, config.min_jaccard), minhash, documents)
 
 
 def _summary(table: pa.Table) -> dict[str, int]:
@@ -115,9 +124,13 @@ def _summary(table: pa.Table) -> dict[str, int]:
     }
 
 
+def _small(profile: Profile, lake: Lake, inputs: Mapping[str, str]) -> bool:
+    return lake.manifest(inputs["minhash"]).rows <= profile.stage(NAME, DeduplicateSettings).in_process_documents
+
+
 def main(argv: list[str] | None = None) -> None:
     """Run the stage as a process."""
-    stage_main(NAME, "Find exact and near duplicates within a snapshot.", INPUTS, run, argv)
+    stage_main(NAME, "Find exact and near duplicates within a snapshot.", INPUTS, run, argv, small=_small)
 
 
 if __name__ == "__main__":

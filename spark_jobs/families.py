@@ -56,7 +56,7 @@ FAMILIES = (
     Family("lines", 1, lambda d, spoken, _: lines(d["doc_id"], d["text"], spoken), by_language=True),
     Family("content", 1, lambda d, spoken, _: content(d["doc_id"], d["text"], spoken), by_language=True),
     Family("pii", 1, lambda d, *_: pii(d["doc_id"], d["text"])),
-    Family("minhash", 2, lambda d, *_: minhash(d["doc_id"], d["text"])),
+    Family("minhash", 3, lambda d, *_: minhash(d["doc_id"], d["text"])),
 )
 """Each has its own recipe and digest: a new version, or new lists, measures that family again and no other."""
 

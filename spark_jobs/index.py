@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 
 from gristmill.lake import FileEntry, Lake, Manifest
 from gristmill.ledger import Attempt
-from gristmill.schemas import BANDS, SCHEMAS
+from gristmill.schemas import SCHEMAS
 from gristmill.settings import Settings
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
+from spark_jobs.clusters.shape import Shape
+from spark_jobs.clusters.signatures import BAND_COLUMNS, signature_rows
 from spark_jobs.stage import StageContext
 
 PREFIXES = "0123456789abcdef"
@@ -32,7 +34,7 @@ def run_index(context: StageContext, attempt: Attempt) -> Manifest:
     names = ("minhash", "decisions")
     files = {name: lake.manifest(context.inputs[name]).files for name in names}
     inputs = {name: context.inputs[name] for name in names}
-    stage = Stage("index", 1, ("index",), IndexConfig(), compute)
+    stage = Stage("index", 2, ("index",), IndexConfig(), compute)
     units = [Unit(prefix, inputs, files) for prefix in PREFIXES]
     return run_stage(lake, stage, units, context.tasks, attempt)["index"]
 
@@ -42,12 +44,13 @@ def compute(lake: Lake, unit: Unit, config: IndexConfig) -> UnitOutput:
     digit = PREFIXES.index(unit.key)
     kept = _kept(lake, unit.payload["decisions"])
     bands, keys, ids = [np.empty(0, np.int8)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+    shape = Shape()
     for entry in unit.payload["minhash"]:
-        table = lake.read_file(entry, ["doc_id", *(f"band_{band:02d}" for band in range(BANDS))])
+        table = lake.read_file(entry, ["doc_id", *BAND_COLUMNS])
         table = table.filter(pc.is_in(table.column("doc_id"), kept)).drop_null()
-        doc_id = table.column("doc_id").to_numpy()
-        for band in range(BANDS):
-            key = table.column(f"band_{band:02d}").to_numpy()
+        doc_id, values = table.column("doc_id").to_numpy(), signature_rows(table)
+        for band in range(shape.bands):
+            key = shape.keys(values, band)
             mine = (key >> np.uint64(60)) == digit
             bands.append(np.full(int(mine.sum()), band, np.int8))
             keys.append(key[mine])

@@ -10,22 +10,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
 from gristmill.lake import Lake, Manifest
 from gristmill.ledger import Attempt
 from gristmill.release import Release
-from gristmill.schemas import SCHEMAS
+from gristmill.schemas import HASHES, OFFSET_BITS, SCHEMAS
 from gristmill.settings import Settings
 from gristmill.units import Stage, Unit, UnitOutput, in_process, run_stage
-from spark_jobs.candidates import Ids, unique_pairs
+from spark_jobs.clusters.signatures import BAND_COLUMNS, Ids, signature_rows
 from spark_jobs.index import PREFIXES
 from spark_jobs.stage import StageContext
-from spark_jobs.text.similarity import estimate
-from spark_jobs.verify_pairs import files_by_index, signatures_of
+from spark_jobs.text.similarity import estimates
 
-NAME, VERSION = "match", 1
+NAME, VERSION = "match", 2
 
 
 class MatchConfig(Settings):
@@ -55,10 +55,8 @@ def match_pair(
     segments = [lake.manifest(r.datasets["index"]) for r in (mine, other)]
     joined = context.tasks(lambda prefix: merge_join(lake, segments[0], segments[1], prefix), PREFIXES)
     pairs = unique_pairs(list(joined))
-    similarity: NDArray[np.float32] = np.empty(0, np.float32)
-    if len(pairs):
-        sides = [_signatures(lake, release, pairs[:, side]) for side, release in enumerate((mine, other))]
-        similarity = np.round(estimate(*sides), 6).astype(np.float32)
+    left, right = (_signatures(lake, release, pairs[:, side]) for side, release in enumerate((mine, other)))
+    similarity = estimates(left, right, np.stack([np.arange(len(pairs))] * 2, axis=1))
     keep = similarity >= np.float32(min_jaccard)
     return pairs[keep], similarity[keep]
 
@@ -105,6 +103,16 @@ def match_rows(
 
 
 def _signatures(lake: Lake, release: Release, wanted: Ids) -> NDArray[np.uint16]:
-    files = files_by_index(lake.manifest(release.datasets["minhash"]).files)
-    ids, signatures = signatures_of(lake, files, np.unique(wanted))
-    return signatures[np.searchsorted(ids, wanted)]
+    """The signatures (n, 112) of the wanted documents; reads only their files."""
+    ids, inverse = np.unique(wanted, return_inverse=True)
+    parts = [np.empty((0, HASHES), np.uint16)]
+    files = {int(entry.unit): entry for entry in lake.manifest(release.datasets["minhash"]).files}
+    for index in np.unique(ids >> OFFSET_BITS):
+        table = lake.read_file(files[int(index)], ["doc_id", *BAND_COLUMNS])
+        parts.append(signature_rows(table.filter(pc.is_in(table.column("doc_id"), pa.array(ids)))))
+    return np.concatenate(parts)[inverse]
+
+
+def unique_pairs(pairs: Sequence[Ids]) -> Ids:
+    """All pairs once, sorted."""
+    return np.unique(np.concatenate([np.empty((0, 2), np.int64), *pairs]), axis=0)

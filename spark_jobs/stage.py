@@ -71,7 +71,7 @@ def stage_main(
     inputs: tuple[str, ...],
     run: Callable[[StageContext], Attempt],
     argv: list[str] | None,
-    small: Callable[[Lake, Mapping[str, str]], bool] = lambda lake, inputs: False,
+    small: Callable[[Profile, Lake, Mapping[str, str]], bool] = lambda profile, lake, inputs: False,
 ) -> None:
     """Run a snapshot stage as a process: arguments, inputs, Spark session, result file.
 
@@ -84,6 +84,10 @@ def stage_main(
     Catalogue(lake).get(args.snapshot)
     load_policy(profile.policy, installed())
     digests = resolve_inputs(lake, args.snapshot, args.input, inputs)
-    with nullcontext(in_process) if small(lake, digests) else spark_tasks(profile, f"{name} {args.snapshot}") as tasks:
+    with (
+        nullcontext(in_process)
+        if small(profile, lake, digests)
+        else spark_tasks(profile, f"{name} {args.snapshot}") as tasks
+    ):
         attempt = run(StageContext(lake, profile, args.snapshot, digests, tasks, args.run_id))
     write_result(args.result, attempt.outputs, attempt.summary)

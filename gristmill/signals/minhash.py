@@ -1,4 +1,8 @@
-"""The `minhash` family: content hash, band keys and signature, for deduplication."""
+"""The `minhash` family: content hash and signature, for deduplication.
+
+The signature lies in 14 columns of 8 values, so that a band is read alone; other shapes of at most 112 hashes are cut
+from the same values.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,8 @@ MINHASH: tuple[Signal, ...] = (
            _VIEW),
     Signal("shingles", pa.int32(), "shingles", "5-grams of tokens, repeated ones too; of characters where words are "
            "not spaced", _FINEWEB, _VIEW, low=0),
-    *(Signal(f"band_{band:02d}", pa.uint64(), "64-bit key", f"key of band {band}: equal keys make a candidate pair",
-             _FINEWEB, _VIEW, null=_NULL) for band in range(BANDS)),
-    Signal("signature", pa.list_(pa.uint16(), HASHES), "16-bit hashes", "the least hash of each of 112 permutations",
-           "b-bit minwise hashing (Li & Koenig 2010)", _VIEW, null=_NULL),
+    *(Signal(f"band_{band:02d}", pa.binary(2 * ROWS_PER_BAND), "8 hashes of 16 bits",
+             f"least hashes of 8 permutations, from number {band * ROWS_PER_BAND} on; equal ones make a candidate pair",
+             f"{_FINEWEB}; b-bit minwise hashing (Li & Koenig 2010)", _VIEW, null=_NULL)
+      for band in range(BANDS)),
 )  # fmt: skip

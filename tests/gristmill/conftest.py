@@ -22,7 +22,7 @@ from gristmill import verdicts
 from gristmill.catalogue import Catalogue
 from gristmill.lake import Account, FileEntry, Lake
 from gristmill.release import DATASETS, candidate_digest, release
-from gristmill.schemas import HASHES, OFFSET_BITS, SCHEMAS
+from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.storage import PosixStorage
 
 # No test of this project asserts a time.
@@ -160,8 +160,8 @@ class Mill:
             for d in pages
         ]
         rejects = [{"doc_id": lost, "url": f"{site}/gone", "status": 404, "mime": "text/html", "reason": "http_status"}]
-        bands = {f"band_{band:02d}": 1 for band in range(14)}
-        signature = {**bands, "content_hash": bytes(16), "shingles": 1, "signature": [0] * HASHES}
+        bands = {f"band_{band:02d}": bytes(16) for band in range(14)}
+        signature = {**bands, "content_hash": bytes(16), "shingles": 1}
         tables: dict[str, tuple[list[dict[str, Any]], Account | None]] = {
             "documents": (documents, Account(5, 4, {"http_status": 1})),
             "rejects": (rejects, None),

@@ -27,7 +27,7 @@ from gristmill.lake import (
     dataset_digest,
     encode_table,
 )
-from gristmill.schemas import HASHES, SCHEMAS
+from gristmill.schemas import SCHEMAS
 from gristmill.storage import PosixStorage
 
 MIX_ROW = {"snapshot": "a", "doc_id": 1, "split": "train"}
@@ -98,7 +98,7 @@ rows_of: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "duplicates": {"doc_id": ids, "cluster_id": st.none() | ids, "pairs": st.none() | pairs},
     "tokens": {"doc_id": ids, "tokens": st.none() | st.lists(st.integers(0, 2**32 - 1), max_size=3)},
     "minhash": {"doc_id": ids, "content_hash": st.none() | st.binary(min_size=16, max_size=16),
-                "signature": st.none() | st.integers(0, 9).map(lambda i: [i] * HASHES)},
+                "band_00": st.none() | st.binary(min_size=16, max_size=16)},
 }  # fmt: skip
 tables = st.sampled_from(sorted(rows_of)).flatmap(
     lambda name: st.lists(st.fixed_dictionaries(rows_of[name]), max_size=12).map(

@@ -1,4 +1,4 @@
-"""Candidates, clusters and survivors against brute force."""
+"""Clusters and survivors against brute force."""
 
 from __future__ import annotations
 
@@ -9,49 +9,17 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spark_jobs.candidates import ALL_PAIRS_BELOW, bucket_pairs, least_of_equals, unique_pairs
-from spark_jobs.deduplicate import clusters
+from spark_jobs.clusters.components import components, duplicates_table
 from spark_jobs.policies.model import DuplicatePolicy
 from spark_jobs.survivors import removals
 
 POLICY = DuplicatePolicy()
 
 
-@given(st.lists(st.integers(0, 6), max_size=40))
-def test_bucket_pairs_are_all_pairs_with_equal_keys(keys: list[int]) -> None:
-    ids = np.arange(100, 100 + len(keys), dtype=np.int64)
-    found = bucket_pairs(ids, np.array(keys, np.uint64))
-    wanted = {(ids[i], ids[j]) for i, j in combinations(range(len(keys)), 2) if keys[i] == keys[j]}
-    assert {(int(a), int(b)) for a, b in found} == wanted
-    assert len(found) == len(wanted)
-
-
-def test_a_large_bucket_gives_a_star_on_its_least_id() -> None:
-    size = ALL_PAIRS_BELOW * 4
-    ids = np.arange(size, dtype=np.int64)[::-1].copy()
-    found = bucket_pairs(ids, np.zeros(size, np.uint64))
-    assert len(found) == size - 1
-    assert set(found[:, 0]) == {0}
-
-
-@given(st.lists(st.integers(0, 3), max_size=30), st.randoms())
-def test_the_representative_is_the_least_id_of_equals_in_any_order(content: list[int], random: object) -> None:
-    rows = [(i, bytes([c]) * 16) for i, c in enumerate(content)]
-    random.shuffle(rows)  # type: ignore[attr-defined]
-    table = pa.table(
-        [pa.array([r[0] for r in rows], pa.int64()), pa.array([r[1] for r in rows], pa.binary(16))],
-        names=["doc_id", "content_hash"],
-    )
-    ids, representative = least_of_equals(table)
-    assert ids.tolist() == list(range(len(content)))
-    assert representative.tolist() == [content.index(c) for c in content]
-
-
 def make_duplicates(size: int, content: dict[int, int], pairs: list[tuple[int, int]]) -> pa.Table:
-    doc_id = np.arange(size, dtype=np.int64)
     representative = np.array([content.get(i, i) for i in range(size)], np.int64)
-    edges = unique_pairs([np.array(pairs, np.int64).reshape(-1, 2)])
-    return clusters(doc_id, representative, edges, np.full(len(edges), 0.9, np.float32))
+    edges = np.unique(np.array(pairs, np.int64).reshape(-1, 2), axis=0)
+    return duplicates_table(np.arange(size), representative, edges, np.full(len(edges), 0.9, np.float32))
 
 
 def test_clusters_join_exact_groups_and_pairs() -> None:
@@ -103,3 +71,19 @@ def test_removed_documents_have_a_verified_pair_with_a_kept_one_and_kept_ones_no
     linked = set(pairs) | {(b, a) for a, b in pairs}
     assert all(r.duplicate_of in kept and (d, r.duplicate_of) in linked for d, r in removed.items())
     assert not [pair for pair in combinations(kept, 2) if pair in linked]
+
+
+@given(edges)
+def test_components_are_those_of_a_search(pairs: list[tuple[int, int]]) -> None:
+    found = components(12, np.array(pairs, np.int64).reshape(-1, 2))
+    near: dict[int, set[int]] = {i: {i} for i in range(12)}
+    for a, b in pairs:
+        near[a].add(b)
+        near[b].add(a)
+    for start in range(12):
+        seen, left = {start}, [start]
+        while left:
+            new = near[left.pop()] - seen
+            seen |= new
+            left += new
+        assert found[start] == min(seen)

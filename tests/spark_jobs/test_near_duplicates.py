@@ -16,11 +16,11 @@ import pytest
 from gristmill.lake import FileEntry, Lake
 from gristmill.schemas import SCHEMAS
 from gristmill.storage import PosixStorage
-from gristmill.units import in_process
-from spark_jobs.candidates import exact_groups
+from spark_jobs.clusters.candidates import exact_representatives
+from spark_jobs.clusters.signatures import read_signatures
 from spark_jobs.deduplicate import DeduplicateConfig, verified_pairs
 from spark_jobs.text.minhash import minhash
-from spark_jobs.text.similarity import exact_jaccard
+from spark_jobs.text.similarity import LARGEST_SET, exact_jaccard
 
 Pairs = dict[tuple[int, int], float]
 
@@ -38,15 +38,15 @@ def write(lake: Lake, texts: list[str]) -> tuple[FileEntry, FileEntry]:
 
 def detected(lake: Lake, texts: list[str], min_jaccard: float) -> Pairs:
     """Every pair of equal or similar documents that deduplication finds."""
-    signatures, documents = write(lake, texts)
-    ids, representative = exact_groups(lake, [signatures])
+    minhash, documents = write(lake, texts)
+    signatures = read_signatures(lake, [minhash], threads=2)
+    representative = exact_representatives(signatures.content)
     groups: dict[int, list[int]] = defaultdict(list)
-    for doc_id, first in zip(ids.tolist(), representative.tolist(), strict=True):
-        groups[first].append(doc_id)
+    for place, first in enumerate(representative.tolist()):
+        groups[first].append(place)
     found = {pair: 1.0 for group in groups.values() for pair in combinations(group, 2)}
-    pairs, jaccard = verified_pairs(
-        lake, [signatures], [documents], DeduplicateConfig(min_jaccard=min_jaccard), in_process
-    )
+    config = DeduplicateConfig(min_jaccard=min_jaccard)
+    pairs, jaccard = verified_pairs(lake, signatures, representative, [documents], config)
     for (a, b), similarity in zip(pairs.tolist(), jaccard.tolist(), strict=True):
         found |= {(min(x, y), max(x, y)): similarity for x in groups[a] for y in groups[b]}
     return found
@@ -99,5 +99,16 @@ def test_close_calls_are_decided_by_the_exact_similarity(tmp_path: Path, family:
 
 def test_slices_of_pairs_do_not_matter(tmp_path: Path, family: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = detected(Lake(PosixStorage(tmp_path)), family, 0.7)
-    monkeypatch.setattr("spark_jobs.deduplicate.PAIRS_PER_TASK", 3)
+    monkeypatch.setattr("spark_jobs.clusters.verification.SHINGLES_AT_ONCE", 2000)
     assert detected(Lake(PosixStorage(tmp_path)), family, 0.7) == whole
+
+
+def test_very_long_texts_are_compared_by_a_sample_that_is_the_same_on_both_sides() -> None:
+    words = [
+        f"{chr(97 + i % 26)}{chr(97 + i // 26 % 26)}{chr(97 + i // 676 % 26)}x{i % 7 * 'y'}" for i in range(90_000)
+    ]
+    other = [*words[:80_000], *(word[::-1] for word in words[80_000:])]
+    sides = [set(zip(*(side[i:] for i in range(5)), strict=False)) for side in (words, other)]
+    assert min(map(len, sides)) > LARGEST_SET
+    exact = len(sides[0] & sides[1]) / len(sides[0] | sides[1])
+    assert exact_jaccard(" ".join(words), " ".join(other)) == pytest.approx(exact, abs=0.008)

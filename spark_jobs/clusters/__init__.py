@@ -1,0 +1,1 @@
+"""Groups of similar documents within a snapshot: candidates, verification, connected components."""
