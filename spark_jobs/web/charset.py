@@ -18,12 +18,19 @@ _SINGLE_BYTE = re.compile(r"cp(?:125[0-8]|866|874)|iso8859-|koi8-|mac-")
 """Codecs that read any bytes, or nearly any: that they fit says nothing."""
 
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+_CONTROLS = bytes(byte for byte in (*range(32), 127) if chr(byte) not in "\t\n\r")
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
     """Text without control characters (tab and line ends stay) and lone surrogates."""
-    return _UNSAFE.sub("", text)
+    try:
+        data = text.encode()
+    except UnicodeEncodeError:
+        return _UNSAFE.sub("", text)
+    # Most texts have none, which bytes show faster than a search in characters.
+    kept = data.translate(None, _CONTROLS)
+    return text if len(kept) == len(data) else kept.decode()
 
 
 def charset_of(body: bytes, content_type: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 HEAD_CHARS = 1 << 16
 """Meta tags are looked for before the body, and in so many first characters of a page at most."""
 
+_SAYING = re.compile("robots|googlebot|tdm-reservation|&")
+"""What a meta tag has, in lower case, if one of those names is in it; with `&` it may be spelt as references."""
 _AGENTS = frozenset({"", "*", "robots", "googlebot"})
 _NOINDEX = frozenset({"noindex", "none"})
 _NOAI = frozenset({"noai", "noimageai"})
@@ -66,12 +68,14 @@ def is_truncated(headers: Mapping[str, str], http: Mapping[str, str], body_bytes
 
 def _meta_tags(html: str) -> Iterator[dict[str, str]]:
     hidden = False
-    bodies = [html.find(tag, 0, HEAD_CHARS) for tag in ("<body", "<BODY")]
-    end = min((place for place in bodies if place >= 0), default=HEAD_CHARS)
+    end = HEAD_CHARS
+    for body in ("<body", "<BODY"):
+        place = html.find(body, 0, end)
+        end = end if place < 0 else place
     for tag in _TAG.finditer(html, 0, end):
         if tag[1] is None:
             hidden = tag[0] == "<!--"
-        elif not hidden:
+        elif not hidden and _SAYING.search(tag[1].lower()):
             values = _ATTRIBUTE.findall(tag[1])
             yield {name.lower(): entities.unescape(a or b or c) for name, a, b, c in reversed(values)}
 

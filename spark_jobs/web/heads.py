@@ -39,17 +39,18 @@ def parse_fields(data: bytes, single: Set[str]) -> dict[str, str]:
 
     The values of a repeated name are joined with a comma; of a `single` one the last is kept.
     """
-    fields: dict[str, list[str]] = {}
+    fields: dict[str, str] = {}
+    repeated: dict[str, list[str]] = {}
     for line in _unfolded(_decode(data)):
         name, colon, value = line.partition(":")
         name, value = name.strip().lower(), value.strip()
         if not colon or not name:
             continue
-        if name in single or name not in fields:
-            fields[name] = [value]
+        if name in fields and name not in single:
+            repeated.setdefault(name, [fields[name]]).append(value)
         else:
-            fields[name].append(value)
-    return {name: ", ".join(values) for name, values in fields.items()}
+            fields[name] = value
+    return fields | {name: ", ".join(values) for name, values in repeated.items()}
 
 
 def _decode(data: bytes) -> str:

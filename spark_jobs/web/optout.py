@@ -50,6 +50,8 @@ class OptOut:
 
     def match(self, url: str) -> str | None:
         """The entry that covers `url`, which is canonical, or None."""
+        if not (self.domains or self.prefixes or self.urls):
+            return None
         host = host_of(url)
         for domain in parents(host):
             if domain in self.domains:

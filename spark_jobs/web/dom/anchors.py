@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.layout import Floats, is_paragraph, size_of, spread
 from spark_jobs.web.dom.page import HOLDER, KIND, PARENT, TAG
 from spark_jobs.web.dom.text import Ints
@@ -48,7 +49,7 @@ def anchors(nodes: Ints, blocks: Ints, likeness: Floats, level: Ints) -> Floats:
     return found
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _title(blocks: Ints, likeness: Floats, level: Ints) -> int:
     """The block most like the title, headings first; -1: none."""
     best, score = -1, 0.0
@@ -65,7 +66,7 @@ def _title(blocks: Ints, likeness: Floats, level: Ints) -> int:
     return best
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _shared(nodes: Ints, one: int, other: int) -> int:
     """The deepest element that has both; parents come before their children."""
     while one != other:
@@ -76,7 +77,7 @@ def _shared(nodes: Ints, one: int, other: int) -> int:
     return one
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _alike(nodes: Ints, one: int, other: int) -> int:
     """How many elements upwards have the same tag and class, at most 6."""
     for k in range(6):

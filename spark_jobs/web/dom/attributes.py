@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.hashing import BASIS, fnv, look_up
 from spark_jobs.web.dom.page import (
     CLOSED,
@@ -52,13 +52,13 @@ _HIDING = (
 )
 
 
-@njit(cache=True, nogil=True)
+@inner
 def lower(byte: int) -> int:
     """ASCII lower case."""
     return byte | 0x20 if 65 <= byte <= 90 else byte
 
 
-@njit(cache=True, nogil=True)
+@inner
 def attributes(source: Bytes, at: int, name: int, state: Ints, tables: Ints) -> int:
     """Reads the attributes from the end of the tag's name; returns the offset behind the tag."""
     size = len(source)
@@ -82,7 +82,7 @@ def attributes(source: Bytes, at: int, name: int, state: Ints, tables: Ints) -> 
     return at
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _attribute_name(source: Bytes, at: int, tables: Ints) -> tuple[int, int]:
     state = fnv(BASIS, lower(int(np.int64(source[at]))))
     at += 1
@@ -95,7 +95,7 @@ def _attribute_name(source: Bytes, at: int, tables: Ints) -> tuple[int, int]:
     return look_up(tables, tables[ATTRIBUTE_NAMES], tables[ATTRIBUTE_NAMES + 1], state), at
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _value(source: Bytes, at: int) -> tuple[int, int, int]:
     """(start, end, where to go on); an attribute without a value has an empty one."""
     size, equals = len(source), at
@@ -120,7 +120,7 @@ def _value(source: Bytes, at: int) -> tuple[int, int, int]:
     return start, at, at
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _keep(source: Bytes, start: int, end: int, known: int, state: Ints, tables: Ints) -> None:
     if known in (CLASS, ID, ROLE, ITEMPROP):
         state[OWN_MARKS] |= _marks(source, start, end, tables)
@@ -145,7 +145,7 @@ def _keep(source: Bytes, start: int, end: int, known: int, state: Ints, tables: 
         state[TIME_AT], state[TIME_END] = start, end
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _marks(source: Bytes, start: int, end: int, tables: Ints) -> int:
     """Marks of a value's words: runs of letters, cut also where a capital follows a small letter."""
     marks, state, small, length = 0, BASIS, False, 0
@@ -165,7 +165,7 @@ def _marks(source: Bytes, start: int, end: int, tables: Ints) -> int:
     return marks
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _hides(source: Bytes, start: int, end: int) -> bool:
     """Whether a style says `display: none` or `visibility: hidden`."""
     for wanted in _HIDING:
@@ -180,7 +180,7 @@ def _hides(source: Bytes, start: int, end: int) -> bool:
     return False
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _keep_meta(source: Bytes, name: int, state: Ints, tables: Ints) -> None:
     """Notes where the content of a meta tag, or of an element with an itemprop, is, if it is one of METAS."""
     start, end = state[ITEM_AT], state[ITEM_END]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from spark_jobs.text.kernel import inner
 
 OTHER, CAPITAL, SMALL, NUMBER, STOP, COLON, COMMA, WIDE, BULLET, MONEY, WHITE, NOTHING = range(12)
 """Classes of characters. NOTHING: control characters, byte order marks and soft hyphens, which are dropped."""
@@ -25,7 +26,7 @@ def _ascii() -> NDArray[np.uint8]:
 ASCII = _ascii()
 
 
-@njit(cache=True, nogil=True)
+@inner
 def class_of(point: int) -> int:
     """The class of a character beyond ASCII; letters of scripts with spaces count as SMALL."""
     if point < 0x300:
@@ -53,7 +54,7 @@ def class_of(point: int) -> int:
     return _class_of_wide(point)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _class_of_wide(point: int) -> int:
     if point < 0x3040:
         if point == 0x3000:

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.layout import LEVELS, Floats, size_of, spread
 from spark_jobs.web.dom.page import HOLDER, PARENT
 from spark_jobs.web.dom.text import Ints
@@ -56,7 +57,7 @@ def _held(nodes: Ints, blocks: Ints, wanted: Floats, sizes: Floats) -> Floats:
     return held
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _trend(column: Floats, wanted: Floats, sizes: Floats, decay: float) -> None:
     """Mean chance of the text before each block, nearer text weighing more."""
     above = below = 0.0

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.hashing import fnv
 from spark_jobs.web.dom.page import (
     BLOCKS,
@@ -54,7 +53,7 @@ _HIDDEN_MARK = 1 << MARKS.index(HIDDEN)
 _IN_TABLE = tuple(tag(name) for name in ["table", "tbody", "thead", "tfoot", "tr", "td", "th"])
 
 
-@njit(cache=True, nogil=True)
+@inner
 def push(name: int, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> None:
     """Opens an element whose attributes have been read; beyond the bounds only its being a link counts."""
     node, depth = state[NODES], state[DEPTH]
@@ -83,7 +82,7 @@ def push(name: int, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> Non
     state[PRE_OPEN] += name == PRE
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _pop_to(depth: int, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> None:
     """Ends the open elements from that depth on."""
     while state[DEPTH] > depth:
@@ -99,7 +98,7 @@ def _pop_to(depth: int, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) ->
         state[PRE_OPEN] -= name == PRE
 
 
-@njit(cache=True, nogil=True)
+@inner
 def close_implied(name: int, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> None:
     """Ends the elements that a start tag ends."""
     row, target = tables[CLOSING] + name * WIDTH, 0
@@ -113,7 +112,7 @@ def close_implied(name: int, state: Ints, nodes: Ints, blocks: Ints, tables: Int
         _pop_to(target, state, nodes, blocks, tables)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def close(name: int, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> None:
     """Ends the element that an end tag names, and those within it."""
     flags = tables[tables[FLAGS] + name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.anchors import ANCHOR_FEATURES, anchors
 from spark_jobs.web.dom.echoes import ECHO_FEATURES, echoes
 from spark_jobs.web.dom.facts import FACTS
@@ -119,7 +120,7 @@ def features(nodes: Ints, blocks: Ints, text: Bytes, title: Ints, facts: Floats)
     return found, above
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _own(row: Floats, block: Ints, same: int) -> None:
     size, chars = size_of(block), block[CHARS]
     words = max(1, block[SPACED_WORDS])
@@ -133,7 +134,7 @@ def _own(row: Floats, block: Ints, same: int) -> None:
         row[LISTS + k] = block[LISTED + k] / size
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _near(row: Floats, blocks: Ints, b: int, marks: Ints) -> None:
     for k in range(6):
         other, at = b + NEIGHBOURS[k], NEAR + k * PER_NEIGHBOUR
@@ -147,7 +148,7 @@ def _near(row: Floats, blocks: Ints, b: int, marks: Ints) -> None:
         row[at + 5] = _heading_level(marks[block[HOLDER]])
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _heading_level(marks: Ints) -> int:
     """1 to 4 (the last for all lower ones), 0 outside headings."""
     for k in range(4):
@@ -156,7 +157,7 @@ def _heading_level(marks: Ints) -> int:
     return 0
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _above(row: Floats, node: int, child: int, total: Floats, same_kind: Ints) -> None:
     size = max(1.0, total[node, SIZE])
     row[0], row[1], row[2] = np.log1p(size), total[node, LINKED] / size, size / max(1.0, total[0, SIZE])
@@ -186,7 +187,7 @@ def _place(found: Floats, nodes: Ints, blocks: Ints, total: Floats) -> None:
             last = b
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _headings(found: Floats, blocks: Ints, marks: Ints) -> None:
     """The heading that a block is under: its level, its distance and its listed words; where the first <h1> is."""
     last, first = -1, -1

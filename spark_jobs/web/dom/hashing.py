@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from spark_jobs.text.kernel import inner
 
 BASIS = 0xCBF29CE484222325 - (1 << 64)
 PRIME = 0x100000001B3
 
 
-@njit(cache=True, nogil=True)
+@inner
 def fnv(state: int, value: int) -> int:
     """One step of FNV-1a over 64 bits; `value` may be wider than a byte."""
     return (state ^ value) * PRIME
@@ -42,7 +43,7 @@ def table_of(values: Mapping[str, int]) -> NDArray[np.int64]:
     return table
 
 
-@njit(cache=True, nogil=True)
+@inner
 def look_up(tables: NDArray[np.integer[Any]], at: int, size: int, key: int) -> int:
     """The value of a hashed word in the table of 2 x size numbers at tables[at]; 0 where it is not there."""
     slot = key & (size - 1)

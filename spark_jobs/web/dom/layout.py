@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.page import (
     CHARS,
     HOLDER,
@@ -33,13 +34,13 @@ SIZE, LINKED, SENTENCES, PARAGRAPHS, HELD, SUMS = range(6)
 """Of an element: size of its text, of text in links and of paragraphs; ends of sentences; blocks."""
 
 
-@njit(cache=True, nogil=True)
+@inner
 def size_of(block: Ints) -> float:
     """Words, where a character of a script without spaces counts as half a word."""
     return float(max(1.0, block[SPACED_WORDS] + 0.5 * block[UNSPACED]))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def is_paragraph(block: Ints) -> bool:
     """Whether a block looks like prose: it ends a sentence, has some length and is not made of links."""
     return block[STOPS] > 0 and size_of(block) >= 8 and 3 * block[LINK_CHARS] < block[CHARS]
@@ -115,7 +116,7 @@ def ancestors(nodes: Ints, blocks: Ints, total: Floats) -> tuple[Ints, Ints]:
     return above, child
 
 
-@njit(cache=True, nogil=True)
+@inner
 def main_element(nodes: Ints, total: Floats, share: float) -> int:
     """The deepest element that holds this share of the page's paragraphs."""
     best = 0

@@ -6,6 +6,8 @@ import html as entities
 import re
 from datetime import date
 
+import numpy as np
+
 from spark_jobs.web.charset import clean
 from spark_jobs.web.dom.page import BEGIN, END, HOLDER, PARENT, SPAN_AT, TAG, TIME_SPAN, TITLE_SPAN, Page
 from spark_jobs.web.dom.vocabulary import METAS, tag
@@ -35,7 +37,7 @@ def title_of(source: bytes, page: Page, blocks: int) -> str | None:
 def published_of(source: bytes, html: str, page: Page) -> date | None:
     """The first readable day of: the meta tags, JSON-LD's datePublished, itemprop, the first <time>."""
     first, item, other = (span_of(source, page, row) for row in _DATES)
-    json = _JSON_DATE.search(html)
+    json = _JSON_DATE.search(html, at) if (at := html.find('"datePublished"')) >= 0 else None
     for found in (first, json[1] if json else "", item, other, span_of(source, page, TIME_SPAN)):
         if day := _day(found):
             return day
@@ -53,15 +55,16 @@ def _line(text: str) -> str:
 
 
 def _heading(page: Page, blocks: int) -> str:
-    for block in page.blocks[:blocks]:
-        node = block[HOLDER]
-        for _ in range(4):
-            if node < 0:
-                break
-            if page.nodes[node, TAG] == _H1:
-                return _line(page.text[block[BEGIN] : block[END]].tobytes().decode("utf-8", "ignore"))
-            node = page.nodes[node, PARENT]
-    return ""
+    """The first block whose element, or one of the three above it, is an <h1>."""
+    holders, first = page.blocks[:blocks, HOLDER], blocks
+    for _ in range(4):
+        found = np.flatnonzero((holders >= 0) & (page.nodes[holders, TAG] == _H1))
+        first = min([first, *found[:1].tolist()])
+        holders = np.where(holders >= 0, page.nodes[holders, PARENT], -1)
+    if first == blocks:
+        return ""
+    block = page.blocks[first]
+    return _line(page.text[block[BEGIN] : block[END]].tobytes().decode("utf-8", "ignore"))
 
 
 def _day(text: str) -> date | None:

@@ -7,8 +7,8 @@ foster parenting, re-opened formatting elements, foreign content.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from spark_jobs.text.kernel import inner, leaf
 from spark_jobs.web.dom.attributes import attributes, lower
 from spark_jobs.web.dom.elements import close, close_implied, push
 from spark_jobs.web.dom.hashing import BASIS, fnv, look_up
@@ -56,7 +56,7 @@ def parse(html: str) -> tuple[bytes, Page]:
     return source, page
 
 
-@njit(cache=True, nogil=True)
+@leaf
 def read(source: Bytes, out: Bytes, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> None:
     """Fills the arrays of a blank page."""
     at, size = 0, len(source)
@@ -87,7 +87,7 @@ def read(source: Bytes, out: Bytes, state: Ints, nodes: Ints, blocks: Ints, tabl
         state[BLOCKS] += 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _skip_comment(source: Bytes, at: int) -> int:
     size = len(source)
     if at + 3 < size and source[at + 2] == 45 and source[at + 3] == 45 and source[at + 1] == 33:
@@ -105,7 +105,7 @@ def _skip_comment(source: Bytes, at: int) -> int:
     return at + 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _name(source: Bytes, at: int, tables: Ints) -> tuple[int, int]:
     """(number of the tag, end of its name)."""
     state, hyphen = BASIS, False
@@ -120,7 +120,7 @@ def _name(source: Bytes, at: int, tables: Ints) -> tuple[int, int]:
     return (CUSTOM if hyphen and found == 0 else found), at
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _start_tag(source: Bytes, at: int, out: Bytes, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> int:
     name, at = _name(source, at, tables)
     at = attributes(source, at, name, state, tables)
@@ -140,7 +140,7 @@ def _start_tag(source: Bytes, at: int, out: Bytes, state: Ints, nodes: Ints, blo
     return at
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _end_tag(source: Bytes, at: int, state: Ints, nodes: Ints, blocks: Ints, tables: Ints) -> int:
     if at >= len(source) or not 97 <= source[at] | 0x20 <= 122:
         return _skip_comment(source, at)
@@ -156,7 +156,7 @@ def _end_tag(source: Bytes, at: int, state: Ints, nodes: Ints, blocks: Ints, tab
     return at + 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _raw_text(source: Bytes, at: int, name: int, out: Bytes, state: Ints, blocks: Ints, tables: Ints) -> int:
     """Text up to the element's end tag: its span is kept for the title, it is read in <xmp>, else skipped."""
     start, size = at, len(source)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.characters import ASCII, CAPITAL, NUMBER, SMALL
 from spark_jobs.web.dom.hashing import BASIS, fnv, look_up
 from spark_jobs.web.dom.vocabulary import ENTITIES, POINTS
@@ -17,7 +17,7 @@ _LONGEST_NAME = 32
 _CP1252 = np.array([ord(bytes([b]).decode("cp1252", "replace")) for b in range(0x80, 0xA0)], np.int32)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def reference(source: NDArray[np.uint8], at: int, end: int, tables: NDArray[np.integer[Any]]) -> tuple[int, int, int]:
     """(code point, second one or 0, where the text goes on) for the `&` at source[at]; alone, it stands for itself."""
     if at + 2 < end and source[at + 1] == 35:  # #
@@ -44,7 +44,7 @@ def reference(source: NDArray[np.uint8], at: int, end: int, tables: NDArray[np.i
     return tables[points], tables[points + 1], best_end
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _number(source: NDArray[np.uint8], at: int, end: int) -> tuple[int, int, int]:
     stop, base = at + 2, 10
     if source[stop] | 0x20 == 120:  # x

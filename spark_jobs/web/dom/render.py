@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.page import BEGIN, END, HOLDER, PARENT, TAG
 from spark_jobs.web.dom.text import Bytes, Ints
 from spark_jobs.web.dom.vocabulary import tag
@@ -42,7 +43,7 @@ def render(text: Bytes, nodes: Ints, blocks: Ints, keep: NDArray[np.bool_]) -> B
     return out[:size]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _length(blocks: Ints, keep: NDArray[np.bool_]) -> int:
     total = 0
     for b in range(len(blocks)):
@@ -51,7 +52,7 @@ def _length(blocks: Ints, keep: NDArray[np.bool_]) -> int:
     return total
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _places(nodes: Ints, node: int, places: Ints) -> None:
     """Fills the innermost item, row, cell, and the outermost table and list; an item or list around a table, or a
     table around a list, is none."""
@@ -71,7 +72,7 @@ def _places(nodes: Ints, node: int, places: Ints) -> None:
         node = nodes[node, PARENT]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _separate(out: Bytes, size: int, places: Ints, before: Ints) -> int:
     if places[ROW] >= 0 and places[ROW] == before[ROW] and places[CELL] != before[CELL]:
         out[size], out[size + 1], out[size + 2] = 32, 124, 32

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.characters import ASCII, CAPITAL, COMMA, MONEY, NUMBER, SMALL, STOP, WHITE, WIDE, class_of
 from spark_jobs.web.dom.hashing import BASIS, fnv, look_up
 from spark_jobs.web.dom.page import (
@@ -51,7 +51,7 @@ Bytes = NDArray[np.uint8]
 Ints = NDArray[np.integer[Any]]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def put(out: Bytes, at: int, point: int) -> int:
     """Writes one code point as UTF-8; returns where the next one goes."""
     if point < 0x80:
@@ -68,7 +68,7 @@ def put(out: Bytes, at: int, point: int) -> int:
     return at + 4
 
 
-@njit(cache=True, nogil=True)
+@inner
 def end_word(state: Ints, counts: Ints, tables: Ints) -> None:
     """Counts the word that ends here, if there is one."""
     if state[IN_WORD] == 0:
@@ -83,7 +83,7 @@ def end_word(state: Ints, counts: Ints, tables: Ints) -> None:
         counts[LISTED + listed - 2] += 1
 
 
-@njit(cache=True, nogil=True)
+@inner
 def characters(source: Bytes, at: int, end: int, out: Bytes, state: Ints, blocks: Ints, tables: Ints) -> None:
     """Character data of source[at:end]."""
     counts, second = blocks[state[BLOCKS]], 0
@@ -115,7 +115,7 @@ def characters(source: Bytes, at: int, end: int, out: Bytes, state: Ints, blocks
             _count(point, kind, state, counts, tables)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _rest_of_word(source: Bytes, at: int, end: int, out: Bytes, state: Ints, counts: Ints) -> int:
     """The ASCII letters and digits that go on a word, which is most of text; returns where they end."""
     first, to, word, digest, upper, digits = at, state[OUT], state[WORD_HASH], counts[DIGEST], 0, 0
@@ -141,7 +141,7 @@ def _rest_of_word(source: Bytes, at: int, end: int, out: Bytes, state: Ints, cou
     return at
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _wide_point(source: Bytes, at: int, end: int) -> tuple[int, int]:
     """The source is valid UTF-8, so that a character is whole where its first byte is."""
     byte = int(np.int64(source[at]))
@@ -152,7 +152,7 @@ def _wide_point(source: Bytes, at: int, end: int) -> tuple[int, int]:
     return point, at + size
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _count(point: int, kind: int, state: Ints, counts: Ints, tables: Ints) -> None:
     counts[CHARS] += 1
     counts[LINK_CHARS] += state[IN_LINK]
@@ -174,7 +174,7 @@ def _count(point: int, kind: int, state: Ints, counts: Ints, tables: Ints) -> No
     counts[CURRENCY] += kind == MONEY
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _before_text(kind: int, out: Bytes, state: Ints, counts: Ints) -> None:
     """The first character of a block notes its element; others write the white space that waits."""
     state[BREAK_RUN] = 0
@@ -185,7 +185,7 @@ def _before_text(kind: int, out: Bytes, state: Ints, counts: Ints) -> None:
     state[PENDING] = 0
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _white(point: int, out: Bytes, state: Ints, counts: Ints, tables: Ints) -> None:
     """White space waits until text follows; in <pre>, only its last character does."""
     end_word(state, counts, tables)
@@ -204,7 +204,7 @@ def _white(point: int, out: Bytes, state: Ints, counts: Ints, tables: Ints) -> N
         state[OUT] = put(out, state[OUT], point)
 
 
-@njit(cache=True, nogil=True)
+@inner
 def flush(state: Ints, blocks: Ints, tables: Ints) -> None:
     """Ends the block of text, if there is one."""
     block = state[BLOCKS]
@@ -223,7 +223,7 @@ def flush(state: Ints, blocks: Ints, tables: Ints) -> None:
     state[START] = state[OUT]
 
 
-@njit(cache=True, nogil=True)
+@inner
 def line_break(state: Ints, blocks: Ints, tables: Ints) -> None:
     """A <br>: a new line; two in a row end the block."""
     counts = blocks[state[BLOCKS]]

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.kernel import inner
 from spark_jobs.web.dom.hashing import BASIS, fnv, hash_of
 from spark_jobs.web.dom.layout import Floats
 from spark_jobs.web.dom.metadata import span_of
@@ -73,7 +74,7 @@ def _shared(text: Bytes, at: int, end: int, title: Ints) -> float:
     return float(seen.sum() / len(title))
 
 
-@njit(cache=True, nogil=True)
+@inner
 def _mark(seen: NDArray[np.bool_], title: Ints, word: int) -> None:
     for k in range(len(title)):
         if title[k] == word:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
-
+import numpy as np
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
 
 from spark_jobs.web.charset import clean
+from spark_jobs.web.dom.text import Bytes
 from spark_jobs.web.engines.content import Content, ExtractionError
+from spark_jobs.web.engines.openings import openings
 
 MAX_DEPTH = 512
 """Where browsers cap their trees. Extraction takes time with the square of the depth, so deeper is refused."""
 
-_DEEPER = ">".join(["*"] * (MAX_DEPTH + 1))
-_FORMATTING = re.compile(r"<(\\?/)?([bBiIsSuU]|(?i:big|code|em|font|small|strike|strong|tt))(?=[\s/>])")
+_USUAL_DEPTH = 64
 
 
 class ResiliparseEngine:
@@ -23,12 +23,18 @@ class ResiliparseEngine:
     name = "resiliparse"
     version = 1
 
+    def __init__(self) -> None:
+        # Loads the kernel, which a process that is forked for a few hundred pages should have already.
+        openings(_bytes(""))
+
     def extract(self, html: str) -> Content:
-        if unclosed_formatting(html) > MAX_DEPTH:
+        # A parser opens formatting elements again in each block that follows: time and memory grow with the square.
+        formatting, depth = openings(_bytes(html)) if html.count("<") > MAX_DEPTH else (0, 0)
+        if formatting > MAX_DEPTH:
             raise ExtractionError("too_deep")
         try:
             tree = HTMLTree.parse(html)
-            if html.count("<") > MAX_DEPTH and _too_deep(tree):
+            if depth > MAX_DEPTH and _is_deeper(tree, _USUAL_DEPTH) and _is_deeper(tree, MAX_DEPTH):
                 raise ExtractionError("too_deep")
             text = extract_plain_text(tree, main_content=True, preserve_formatting=True, alt_texts=False)
             title = tree.title
@@ -42,26 +48,10 @@ class ResiliparseEngine:
         return Content(text, " ".join(clean(title or "").split()) or None)
 
 
-def _too_deep(tree: HTMLTree) -> bool:
-    return tree.document is not None and tree.document.query_selector(_DEEPER) is not None
+def _is_deeper(tree: HTMLTree, depth: int) -> bool:
+    """What this costs is the length of the selector more than the page, so a short one is asked first."""
+    return tree.document is not None and tree.document.query_selector(">".join("*" * (depth + 1))) is not None
 
 
-def unclosed_formatting(html: str) -> int:
-    """Most elements such as <b> and <font> open at once; 0 where there cannot be too many.
-
-    A parser opens all of them again in each block that follows, so time and memory grow with the square.
-    """
-    if html.count("<") <= MAX_DEPTH:
-        return 0
-    count: dict[str, int] = {}
-    most = total = 0
-    for end, name in _FORMATTING.findall(html):
-        name = name.lower()
-        if not end:
-            count[name] = count.get(name, 0) + 1
-            total += 1
-            most = max(most, total)
-        elif count.get(name):
-            count[name] -= 1
-            total -= 1
-    return most
+def _bytes(html: str) -> Bytes:
+    return np.frombuffer(html.encode("utf-8", "replace"), np.uint8)
