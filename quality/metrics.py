@@ -20,6 +20,7 @@ from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.lake import Account, Lake, Manifest
 from gristmill.schemas import SCHEMAS
 from gristmill.signals.pii import PII_TYPES
+from quality.audit import audit
 from quality.removals import wrong_removals
 
 MAX_KEYS = 1000
@@ -66,13 +67,14 @@ class Metrics:
 
 
 def snapshot_metrics(lake: Lake, snapshot: Snapshot, digests: Mapping[str, str]) -> pa.Table:
-    """All metrics of a snapshot's datasets; reads columns of keys and numbers, never text."""
+    """All metrics of a snapshot's datasets; reads keys and numbers, and text of the audit's samples alone."""
     metrics = Metrics()
     _extract(metrics, lake, snapshot, digests)
     _annotate(metrics, lake, digests)
     _deduplicate(metrics, lake, digests)
     _decide(metrics, lake, digests)
     _curate(metrics, lake, digests)
+    _audit(metrics, lake, digests)
     return metrics.table()
 
 
@@ -187,6 +189,26 @@ def _curate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     metrics.per_key("curate", "documents", "language", _counts(table.column("language")))
     metrics.series("curate", "chars", "quantile", _quantiles(table.column("chars").to_numpy()))
     metrics.series("curate", "chars", "bin", _bins(table.column("chars").to_numpy()))
+
+
+def _audit(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
+    """The deduplication audit; what it accuses is named, each pair by its two doc_ids."""
+    found = audit(lake, digests)
+    wrong = [removal for removal in found.removals if removal.wrong]
+    metrics.total("audit", "sampled", len(found.removals))
+    metrics.per_key("audit", "sampled", "rule", Counter(removal.reason for removal in found.removals))
+    metrics.total("audit", "wrong_removals", len(wrong), len(found.removals))
+    metrics.series("audit", "wrong_removals", "pair", [(f"{r.doc_id} {r.duplicate_of}", r.similarity) for r in wrong])
+    metrics.total("audit", "below_threshold_share", found.below_threshold)
+    metrics.total("audit", "lowest_similarity", found.lowest_similarity)
+    metrics.total("audit", "missing_ids", found.missing_ids)
+    metrics.total("audit", "twins_sought", found.twins.sampled)
+    # Where nothing was removed as a duplicate, the policy keeps duplicates, and those that are known are no fault.
+    known = len(found.twins.flagged) if found.removals else None
+    metrics.total("audit", "kept_twins", known, found.twins.sampled)
+    for name, pairs in (("unflagged_twins", found.twins.unflagged), ("kept_twins", found.twins.flagged)):
+        metrics.series("audit", name, "pair", [(f"{a} {b}", similarity) for (a, b), similarity in pairs.items()])
+    metrics.total("audit", "unflagged_twins", len(found.twins.unflagged), found.twins.sampled)
 
 
 def _counts(column: pa.ChunkedArray) -> Counter[str]:

@@ -13,21 +13,28 @@ import pyarrow.compute as pc
 def wrong_removals(decisions: pa.Table, duplicates: pa.Table) -> int:
     """Number of documents removed as duplicates of one that is not kept, or not verified to be like them.
 
-    Two documents are alike when they are in one exact group, or when their groups share a verified pair.
+    Two documents are alike when they are in one exact group, or when their groups share a verified pair. A document
+    that left for its address is like whatever a capture of that address is or is like.
     """
     group: dict[int, int] = {}
+    address: dict[int, int] = {}
+    captures: dict[int, set[int]] = {}
     linked: set[tuple[int, int]] = set()
-    for row in duplicates.select(["doc_id", "exact_group", "pairs"]).to_pylist():
-        own = row["doc_id"] if row["exact_group"] is None else row["exact_group"]
-        group[row["doc_id"]] = own
+    for row in duplicates.select(["doc_id", "exact_group", "url_group", "pairs"]).to_pylist():
+        doc_id = row["doc_id"]
+        own = doc_id if row["exact_group"] is None else row["exact_group"]
+        group[doc_id] = own
         linked |= {(own, pair["doc_id"]) for pair in row["pairs"]} | {(pair["doc_id"], own) for pair in row["pairs"]}
+        if row["url_group"] is not None:
+            address[doc_id] = row["url_group"]
+            captures.setdefault(row["url_group"], set()).add(own)
     kept = set(decisions.filter(decisions.column("kept")).column("doc_id").to_pylist())
-    removed = decisions.filter(pc.is_valid(decisions.column("duplicate_of")))
-    pairs = zip(removed.column("doc_id").to_pylist(), removed.column("duplicate_of").to_pylist(), strict=True)
-    return sum(not (other in kept and _alike(group, linked, doc_id, other)) for doc_id, other in pairs)
-
-
-def _alike(group: dict[int, int], linked: set[tuple[int, int]], left: int, right: int) -> bool:
-    if left not in group or right not in group:
-        return False
-    return group[left] == group[right] or (group[left], group[right]) in linked
+    wrong = 0
+    for row in decisions.filter(pc.is_valid(decisions.column("duplicate_of"))).to_pylist():
+        doc_id, theirs = row["doc_id"], group.get(row["duplicate_of"])
+        ours = {group[doc_id]} if doc_id in group else set()
+        if row["reason"] == "url_duplicate":
+            ours = captures.get(address.get(doc_id, -1), set())
+        like = any(own == theirs or (own, theirs) in linked for own in ours)
+        wrong += not (like and row["duplicate_of"] in kept)
+    return wrong

@@ -75,6 +75,27 @@ def test_documents_that_no_group_holds_are_not_alike() -> None:
     assert wrong_removals(decisions({1: None, 2: 1}), duplicates({}, [])) == 1
 
 
+def test_a_capture_leaves_for_another_of_its_address_or_for_what_that_one_is_like() -> None:
+    """5, 6 and 7 are captures of one address; 6 is like 8, and 9 like none of them."""
+    rows = duplicates({}, [(6, 8)]).to_pylist()
+    rows = [row for row in rows if row["doc_id"] != 6] + [
+        {"doc_id": d, "url_group": 5, "pairs": [{"doc_id": 8, "jaccard": 0.9}] if d == 6 else []} for d in (5, 6, 7)
+    ]
+    table = pa.Table.from_pylist(rows, schema=SCHEMAS["duplicates"])
+
+    def wrong(*targets: tuple[int, int | None, str | None]) -> int:
+        found = [{"doc_id": d, "kept": o is None, "duplicate_of": o, "reason": r} for d, o, r in targets]
+        return wrong_removals(pa.Table.from_pylist(found, schema=SCHEMAS["decisions"]), table)
+
+    kept = ((8, None, None), (7, None, None), (9, None, None))
+    assert wrong(*kept, (5, 7, "url_duplicate"), (6, 8, "near_duplicate")) == 0
+    assert wrong(*kept, (5, 8, "url_duplicate")) == 0
+    assert wrong(*kept, (5, 9, "url_duplicate")) == 1
+    assert wrong(*kept, (5, 7, "exact_duplicate")) == 1
+    assert wrong(*kept, (5, 6, "url_duplicate"), (6, 8, "near_duplicate")) == 1
+    assert wrong(*kept, (8, 7, "url_duplicate")) == 1
+
+
 @given(st.data())
 def test_the_check_agrees_with_a_plain_reading_of_its_rule(data: st.DataObject) -> None:
     ids = list(range(6))
