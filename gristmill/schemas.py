@@ -48,7 +48,8 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     **{name: schema(signals) for name, signals in FAMILIES.items()},
     "duplicates": _schema(
-        _ID, ("exact_group", pa.int64()), ("cluster_id", pa.int64()), ("cluster_size", pa.int32()),
+        _ID, ("exact_group", pa.int64()), ("url_group", pa.int64()), _CAPTURED, ("cluster_id", pa.int64()),
+        ("cluster_size", pa.int32()),
         ("pairs", pa.list_(pa.struct([("doc_id", pa.int64()), ("jaccard", pa.float32())]))),
     ),
     "decisions": _schema(

@@ -10,7 +10,7 @@ from gristmill.lake import Account, Lake
 from gristmill.promote import promoted, run_record, trained_models
 from gristmill.release import Release
 
-DUPLICATE_RULES = ("exact_duplicate", "near_duplicate")
+DUPLICATE_RULES = ("url_duplicate", "exact_duplicate", "near_duplicate")
 
 
 def summary(lake: Lake, option: str = "") -> dict[str, Any]:

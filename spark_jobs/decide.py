@@ -15,7 +15,7 @@ from gristmill.ledger import Attempt
 from gristmill.process import run_main, say
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
-from spark_jobs.policies.decisions import DUPLICATES, Order, survivor_order
+from spark_jobs.policies.decisions import Order, survivor_order
 from spark_jobs.policies.evaluate import first_rule, judge
 from spark_jobs.policies.history import firing_history, silent_rules
 from spark_jobs.policies.inputs import Columns, columns, read_signals, stored_manifests
@@ -23,9 +23,9 @@ from spark_jobs.policies.loading import load_policy
 from spark_jobs.policies.model import Policy
 from spark_jobs.policies.registry import installed
 from spark_jobs.stage import StageContext, stage_main
-from spark_jobs.survivors import Removal, removals
+from spark_jobs.survivors import KINDS, Removal, removals
 
-NAME, VERSION = "decide", 3
+NAME, VERSION = "decide", 4
 INPUTS = ("documents", *SIGNAL_FAMILIES, "duplicates")
 SMALL_ROWS = 5_000_000
 """Below this many documents one process decides sooner than Spark starts."""
@@ -89,7 +89,7 @@ def _unit(signals: Signals, removed: Mapping[int, Removal], clusters: pa.Table) 
     low, high = np.searchsorted(clusters.column("doc_id").to_numpy(), bounds)
     own = clusters.slice(low, high - low)
     mine = {d: removed[d] for d in own.column("doc_id").to_pylist() if d in removed}
-    digest = sha256_json([[d, r.duplicate_of, r.jaccard, r.exact] for d, r in mine.items()] + own.to_pylist())
+    digest = sha256_json([[d, r.duplicate_of, r.jaccard, r.kind] for d, r in mine.items()] + own.to_pylist())
     inputs = {name: entry.sha256 for name, entry in signals.items()}
     payload = {"signals": signals, "removed": mine, "clusters": own}
     return Unit(first.unit, {**inputs, "clusters": digest}, payload, first.bytes)
@@ -106,9 +106,9 @@ def compute(lake: Lake, unit: Unit, policy: Policy) -> UnitOutput:
     for row, doc_id in enumerate(signals.column("doc_id").to_pylist()):
         removal: Removal | None = unit.payload["removed"].get(doc_id)
         if removal is not None:
-            reason[row] = DUPLICATES[0] if removal.exact else DUPLICATES[1]
+            reason[row] = removal.kind
             duplicate_of[row], value[row] = removal.duplicate_of, round(removal.jaccard, 6)
-            threshold[row] = 1.0 if removal.exact else policy.duplicates.min_jaccard
+            threshold[row] = removal.threshold(policy.duplicates)
     kept = np.array([r is None for r in reason], bool)
     cluster_id, cluster_size = _cluster_columns(signals.column("doc_id"), unit.payload["clusters"])
     table = pa.table([
@@ -120,7 +120,7 @@ def compute(lake: Lake, unit: Unit, policy: Policy) -> UnitOutput:
 
 def _account(policy: Policy, reasons: Sequence[str | None], unmeasured: Sequence[int]) -> Account:
     """A rule that never fires is in the account too, with 0; `other` says where rules could not be measured."""
-    removed = dict.fromkeys([*policy.rule_names, *DUPLICATES], 0)
+    removed = dict.fromkeys([*policy.rule_names, *KINDS], 0)
     for name in reasons:
         if name is not None:
             removed[name] += 1

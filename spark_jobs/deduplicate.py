@@ -1,4 +1,4 @@
-"""deduplicate: exact groups and verified near-duplicate clusters within one snapshot; decides nothing.
+"""deduplicate: equal texts, captures of one URL and near-duplicate clusters within one snapshot; decides nothing.
 
 Works on keys and hashes; text is read in place for the few pairs whose estimate is too close to call. Up to a
 configured number of documents one process does it; beyond, Spark does, and the result is the same.
@@ -19,6 +19,7 @@ from gristmill.process import run_main, say
 from gristmill.profile import Profile
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.units import Stage, Unit, UnitOutput, in_process, in_threads, run_stage, threads
+from spark_jobs.clusters.addresses import same_address
 from spark_jobs.clusters.candidates import candidate_pairs, exact_representatives
 from spark_jobs.clusters.components import duplicates_table
 from spark_jobs.clusters.shape import Shape
@@ -63,7 +64,7 @@ def run(context: StageContext) -> Attempt:
     units = [Unit(entry.unit, {name: context.inputs[name] for name in INPUTS}) for entry in minhash]
     with context.attempt(NAME, config) as attempt:
         manifest = run_stage(context.lake, stage, units, in_process, attempt)["duplicates"]
-        attempt.summary.update(_summary(context.lake.read(manifest.digest, ["doc_id", "exact_group", "cluster_id"])))
+        attempt.summary.update(_summary(context.lake.read(manifest.digest, ["exact_group", "url_group", "cluster_id"])))
     return attempt
 
 
@@ -76,7 +77,8 @@ def in_this_process(
     groups = exact_representatives(signatures.content)
     documents = lake.manifest(context.inputs["documents"]).files
     pairs, jaccard = verified_pairs(lake, signatures, groups, documents, config)
-    table = duplicates_table(signatures.doc_id, groups, pairs, jaccard)
+    addresses = same_address(lake, documents, threads())
+    table = duplicates_table(signatures.doc_id, groups, *addresses, pairs, jaccard)
     file = table.column("doc_id").to_numpy() >> OFFSET_BITS
     low, high = (np.searchsorted(file, [int(entry.unit) for entry in minhash], side) for side in ("left", "right"))
     return {e.unit: table.slice(start, end - start) for e, start, end in zip(minhash, low, high, strict=True)}
@@ -116,10 +118,11 @@ def on_spark(context: StageContext, minhash: Sequence[FileEntry], config: Dedupl
 
 
 def _summary(table: pa.Table) -> dict[str, int]:
-    groups = table.column("exact_group").drop_null()
+    groups, addresses = (table.column(name).drop_null() for name in ("exact_group", "url_group"))
     return {
         "documents_in_groups": table.num_rows,
         "exact_duplicates": len(groups) - len(groups.unique()),
+        "same_urls": len(addresses) - len(addresses.unique()),
         "clusters": len(table.column("cluster_id").unique()),
     }
 

@@ -30,22 +30,29 @@ def components(size: int, edges: NDArray[np.int64]) -> NDArray[np.int64]:
     return parent
 
 
-def duplicates_table(doc_id: Ids, exact: Ids, pairs: Ids, jaccard: NDArray[np.float32]) -> pa.Table:
+def duplicates_table(
+    doc_id: Ids, exact: Ids, address: Ids, captured: Ids, pairs: Ids, jaccard: NDArray[np.float32]
+) -> pa.Table:
     """One row per document in a group of two or more.
 
-    `exact` gives each of n places its representative; `pairs` (m, 2) join representatives. Pairs stand with
-    representatives, in both directions; a document's exact group stands for it.
+    `exact` and `address` give each of n places the first with its text and its URL, `captured` its time in seconds;
+    `pairs` (m, 2) join representatives. Pairs stand with representatives, in both directions; a document's exact group
+    stands for it.
     """
     size = len(doc_id)
-    label = components(size, np.concatenate([pairs, np.stack([np.arange(size), exact], axis=1)]))
-    sizes, group_sizes = np.bincount(label, minlength=size), np.bincount(exact, minlength=size)
+    same = [np.stack([np.arange(size), first], axis=1) for first in (exact, address)]
+    label = components(size, np.concatenate([pairs, *same]))
+    sizes = np.bincount(label, minlength=size)
     member = np.flatnonzero(sizes[label] > 1)
-    alone = group_sizes[exact[member]] == 1
+    once, alone = (np.bincount(first, minlength=size)[first[member]] == 1 for first in (address, exact))
     columns = [
-        pa.array(doc_id[member]), pa.array(doc_id[exact[member]], mask=alone), pa.array(doc_id[label[member]]),
-        pa.array(sizes[label[member]].astype(np.int32)), _pair_lists(doc_id, member, pairs, jaccard),
+        pa.array(doc_id[member]), pa.array(doc_id[exact[member]], mask=alone),
+        pa.array(doc_id[address[member]], mask=once),
+        pa.array(captured[member], mask=once | (captured[member] == np.iinfo(np.int64).min)),
+        pa.array(doc_id[label[member]]), pa.array(sizes[label[member]].astype(np.int32)),
+        _pair_lists(doc_id, member, pairs, jaccard),
     ]  # fmt: skip
-    return pa.table(columns, schema=SCHEMAS["duplicates"])
+    return pa.table(columns, names=SCHEMAS["duplicates"].names).cast(SCHEMAS["duplicates"])
 
 
 def _pair_lists(doc_id: Ids, member: Ids, pairs: Ids, jaccard: NDArray[np.float32]) -> pa.ListArray:

@@ -54,7 +54,9 @@ def write_duplicates(
     try:
         exact = _least("content", keys).select("doc_id", "first")
         pairs = verified(session, search, signed, candidates(keys, exact), files_by_index(documents))
-        return _write(search.lake, _rows(session, search.lake, exact, pairs), minhash)
+        captures = session.read.parquet(*(str(search.lake.path(entry)) for entry in documents))
+        found = _rows(session, search.lake, exact, _same_address(captures), pairs)
+        return _write(search.lake, found, minhash)
     finally:
         keys.unpersist()
 
@@ -169,11 +171,18 @@ def _settle(batches: Batches) -> Batches:
         yield pa.record_batch([batch["a"], batch["b"], pa.array(found)], names=["a", "b", "jaccard"])
 
 
-def _rows(session: SparkSession, lake: Lake, exact: DataFrame, pairs: DataFrame) -> DataFrame:
+def _same_address(documents: DataFrame) -> DataFrame:
+    """(doc_id, url_group, captured) of the documents whose canonical URL has others."""
+    known = documents.select("doc_id", "canonical_url", "captured").filter("canonical_url is not null")
+    return _least("canonical_url", known).filter("size > 1").selectExpr("doc_id", "first as url_group", "captured")
+
+
+def _rows(session: SparkSession, lake: Lake, exact: DataFrame, addresses: DataFrame, pairs: DataFrame) -> DataFrame:
     """The rows of `duplicates`, with their file."""
     pairs = pairs.persist()
     copies = exact.filter("doc_id != first")
     edges = pairs.select("a", "b").union(copies.selectExpr("first as a", "doc_id as b"))
+    edges = edges.union(addresses.selectExpr("url_group as a", "doc_id as b"))
     labels = star_components(session, lake, edges)
     sizes = labels.groupBy("root").agg(f.count("*").cast("int").alias("cluster_size"))
     groups = copies.selectExpr("doc_id", "first").union(copies.selectExpr("first as doc_id", "first")).distinct()
@@ -181,9 +190,11 @@ def _rows(session: SparkSession, lake: Lake, exact: DataFrame, pairs: DataFrame)
     lists = both.groupBy("a").agg(f.sort_array(f.collect_list(f.struct(f.col("b").alias("doc_id"), "jaccard"))))
     lists = lists.toDF("doc_id", "pairs")
     rows = labels.join(sizes, "root").join(groups, "doc_id", "left").join(lists, "doc_id", "left")
+    rows = rows.join(addresses, "doc_id", "left")
     file = f.shiftright("doc_id", OFFSET_BITS).alias("file")
     return rows.select(
-        "doc_id", f.col("first").alias("exact_group"), f.col("root").alias("cluster_id"), "cluster_size",
+        "doc_id", f.col("first").alias("exact_group"), "url_group", "captured",
+        f.col("root").alias("cluster_id"), "cluster_size",
         f.coalesce("pairs", f.expr("cast(array() as array<struct<doc_id: bigint, jaccard: float>>)")).alias("pairs"),
         file,
     )  # fmt: skip

@@ -17,10 +17,9 @@ from spark_jobs.policies import inputs
 from spark_jobs.policies.evaluate import Fired, Judgement, judge
 from spark_jobs.policies.model import Policy
 from spark_jobs.policies.registry import Registry
-from spark_jobs.survivors import Removal, removals
+from spark_jobs.survivors import KINDS, Removal, removals
 
 KEPT = "kept"
-DUPLICATES = ("exact_duplicate", "near_duplicate")
 Order = dict[int, tuple[float, ...]]
 _NO_KEYS = pa.schema([("doc_id", pa.int64()), ("bytes", pa.int32()), ("language", pa.string())]).empty_table()
 
@@ -29,7 +28,7 @@ _NO_KEYS = pa.schema([("doc_id", pa.int64()), ("bytes", pa.int32()), ("language"
 class Decisions:
     """The documents of a snapshot under one policy, in id order.
 
-    `first`: rules and, numbered after them, DUPLICATES. `matrix`, `unmeasured`: as in Judgement, of rules alone.
+    `first`: rules, then KINDS of duplicates. `matrix`, `unmeasured`: as in Judgement, of rules alone.
     `bytes`: UTF-8 bytes of text. `duplicate_of`: duplicate -> the kept document.
     """
 
@@ -45,7 +44,7 @@ class Decisions:
     @property
     def reasons(self) -> list[str]:
         """Names by the numbers in `first.rule`."""
-        return [*self.policy.rule_names, *DUPLICATES]
+        return [*self.policy.rule_names, *KINDS]
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -105,7 +104,7 @@ def _mark(made: Decisions, removed: dict[int, Removal]) -> None:
     rules = len(made.policy.rules)
     for doc_id, removal in removed.items():
         row = int(np.searchsorted(made.doc_id, doc_id))
-        made.first.rule[row] = rules + (0 if removal.exact else 1)
+        made.first.rule[row] = rules + KINDS.index(removal.kind)
         made.first.value[row] = round(removal.jaccard, 6)
-        made.first.threshold[row] = 1.0 if removal.exact else made.policy.duplicates.min_jaccard
+        made.first.threshold[row] = removal.threshold(made.policy.duplicates)
         made.duplicate_of[doc_id] = removal.duplicate_of

@@ -25,7 +25,7 @@ Language = Annotated[str, BeforeValidator(_no_is_a_word)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 """A finite number; yes and no are none."""
 
-OUTCOMES = ("kept", "exact_duplicate", "near_duplicate", "too_short_after_edits")
+OUTCOMES = ("kept", "url_duplicate", "exact_duplicate", "near_duplicate", "too_short_after_edits")
 """What becomes of documents without a rule; a rule of such a name could not be told apart in the counts."""
 
 
@@ -105,9 +105,11 @@ class Edits(Settings):
 
 
 class DuplicatePolicy(Settings):
-    """`min_jaccard`: verified pairs below it do not remove; `remove: false` keeps all members."""
+    """`min_jaccard`: verified pairs below it do not remove; `same_url`: which capture of one canonical URL stays;
+    `remove: false` keeps all members."""
 
     remove: bool = True
+    same_url: Literal["newest", "oldest", "keep"] = "newest"
     min_jaccard: float = Field(default=0.8, gt=0, le=1)
 
 

@@ -121,6 +121,8 @@ def token_hashes(
             entry = int(folding[point]) if point < TABLE_SIZE else point
             if _SPACE < entry < _ALONE:
                 value, chunk, bits = _push(value, chunk, bits, entry)
+                # 1a23 and 12a3 are two contents.
+                digits = _absorb(digits, np.uint64(entry)) if integer else digits
                 integer = decimal = False
             elif entry >> _DIGIT:
                 if not integer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +17,17 @@ from spark_jobs.survivors import removals
 POLICY = DuplicatePolicy()
 
 
-def make_duplicates(size: int, content: dict[int, int], pairs: list[tuple[int, int]]) -> pa.Table:
+def make_duplicates(
+    size: int, content: dict[int, int], pairs: list[tuple[int, int]], urls: str = "", times: tuple[int, ...] = ()
+) -> pa.Table:
     representative = np.array([content.get(i, i) for i in range(size)], np.int64)
     edges = np.unique(np.array(pairs, np.int64).reshape(-1, 2), axis=0)
-    return duplicates_table(np.arange(size), representative, edges, np.full(len(edges), 0.9, np.float32))
+    address, captured = np.arange(size), np.full(size, 10)
+    if urls:
+        address, captured = np.array([urls.index(url) for url in urls]), np.array(times)
+    return duplicates_table(
+        np.arange(size), representative, address, captured, edges, np.full(len(edges), 0.9, np.float32)
+    )
 
 
 def test_clusters_join_exact_groups_and_pairs() -> None:
@@ -41,7 +49,7 @@ def test_a_chain_keeps_every_second_member() -> None:
 def test_a_document_that_fails_a_rule_removes_nobody() -> None:
     table = make_duplicates(3, {1: 0}, [(0, 2)])
     removed = removals(table, {1: (0.0,), 2: (1.0,)}, POLICY)
-    assert {d: (r.duplicate_of, r.exact) for d, r in removed.items()} == {2: (1, False)}
+    assert {d: (r.duplicate_of, r.kind) for d, r in removed.items()} == {2: (1, "near_duplicate")}
 
 
 def test_survivor_order_decides_who_stays() -> None:
@@ -87,3 +95,30 @@ def test_components_are_those_of_a_search(pairs: list[tuple[int, int]]) -> None:
             seen |= new
             left += new
         assert found[start] == min(seen)
+
+
+def removed_of(table: pa.Table, order: str, **policy: Any) -> dict[int, tuple[int, str]]:
+    keys = {int(doc_id): (float(place),) for place, doc_id in enumerate(order)}
+    found = removals(table, keys, DuplicatePolicy(**policy))
+    return {doc_id: (removal.duplicate_of, removal.kind) for doc_id, removal in found.items()}
+
+
+def test_of_one_address_the_newest_capture_that_passes_stays() -> None:
+    table = make_duplicates(4, {}, [], urls="aaab", times=(5, 9, 7, 1))
+    assert table.column("url_group").to_pylist() == [0, 0, 0]
+    assert removed_of(table, "012") == {0: (1, "url_duplicate"), 2: (1, "url_duplicate")}
+    assert removed_of(table, "02") == {0: (2, "url_duplicate")}
+    assert removed_of(table, "012", same_url="oldest") == {1: (0, "url_duplicate"), 2: (0, "url_duplicate")}
+    assert removed_of(table, "012", same_url="keep") == {}
+
+
+def test_captures_of_one_time_are_taken_in_survivor_order() -> None:
+    table = make_duplicates(3, {}, [], urls="aaa", times=(5, 5, 5))
+    assert removed_of(table, "102") == {0: (1, "url_duplicate"), 2: (1, "url_duplicate")}
+
+
+def test_a_capture_whose_stand_in_is_a_duplicate_names_what_stays() -> None:
+    table = make_duplicates(3, {}, [(0, 2)], urls="aba", times=(1, 2, 3))
+    assert removed_of(table, "012") == {0: (2, "url_duplicate")}
+    table = make_duplicates(3, {}, [(1, 2)], urls="aba", times=(1, 2, 3))
+    assert removed_of(table, "102") == {2: (1, "near_duplicate"), 0: (1, "url_duplicate")}

@@ -42,7 +42,12 @@ def crawl(lake: Lake, files: int) -> dict[str, str]:
         ids = pa.array((np.arange(len(own)) << 9) + (file << OFFSET_BITS), pa.int64())
         column = pa.array(own, pa.string())
         documents = {field.name: pa.nulls(len(own), field.type) for field in SCHEMAS["documents"]}
-        tables = {"minhash": minhash(ids, column), "documents": pa.table(documents | {"doc_id": ids, "text": column})}
+        documents |= {"doc_id": ids, "text": column}
+        # Addresses recur within and between files; some captures have no address or no time.
+        urls = [f"http://a.example/{i % 9 and i * (file + 1)}" if i % 7 else None for i in range(len(own))]
+        times = pa.array([i * 1000 + file if i % 5 else None for i in range(len(own))], pa.int64())
+        documents |= {"canonical_url": pa.array(urls), "captured": times.cast(documents["captured"].type)}
+        tables = {"minhash": minhash(ids, column), "documents": pa.table(documents)}
         for name, table in tables.items():
             entries[name].append(lake.write_table(name, f"{file:06d}", table))
     return {name: lake.publish(name, own, {}).digest for name, own in entries.items()}
@@ -64,5 +69,6 @@ def test_spark_gives_what_one_process_gives(
             found.append(deduplicate.run(StageContext(mill.lake, mill.profile, "A", inputs, tasks)))
     one, spark = found
     assert one.summary["documents_in_groups"] > 150
+    assert one.summary["same_urls"] > 20
     assert one.summary == spark.summary
     assert one.outputs == spark.outputs

@@ -92,7 +92,7 @@ def test_try_as_json_has_the_same(mine: str, profile: str, capsys: pytest.Captur
     assert call("try", mine, "--snapshot", "A", "--profile", profile, "--json", "--examples", "0") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["kept"]["documents"] == 4
-    assert [len(rule["examples"]) for rule in found["rules"]] == [0, 0, 0]
+    assert [len(rule["examples"]) for rule in found["rules"]] == [0, 0, 0, 0]
 
 
 def test_compare_writes_all_differences(

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from gristmill.settings import SettingsError, parse
 from spark_jobs.curate import TOO_SHORT
-from spark_jobs.policies.decisions import DUPLICATES, KEPT
+from spark_jobs.policies.decisions import KEPT
 from spark_jobs.policies.loading import load_policy, policy_path
 from spark_jobs.policies.model import Policy, Rule
 from spark_jobs.policies.reach import unreachable
 from spark_jobs.policies.registry import Registry
 from spark_jobs.policies.validation import problems
+from spark_jobs.survivors import KINDS
 
 Make = Callable[..., Policy]
 
@@ -83,7 +84,7 @@ def test_what_is_no_policy(content: dict[str, Any], message: str) -> None:
         parse(Policy, {"name": "test", **content}, "test")
 
 
-@pytest.mark.parametrize("name", [KEPT, *DUPLICATES, TOO_SHORT])
+@pytest.mark.parametrize("name", [KEPT, *KINDS, TOO_SHORT])
 def test_a_rule_is_not_named_as_another_outcome(policy: Make, name: str) -> None:
     with pytest.raises(SettingsError, match=f"'{name}' is what becomes of a document without a rule"):
         policy({"name": name, "signal": "words", "min": 5})

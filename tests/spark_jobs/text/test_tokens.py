@@ -67,3 +67,5 @@ def test_numbers_are_alike_and_their_digits_are_told_apart() -> None:
     assert len(hashed("1,234,567")[0]) == 2, "one decimal part"
     assert hashed("v2.0")[0] == hashed("V7")[0] != hashed("v")[0]
     assert hashed("٣٤")[1] == hashed("34")[1]
+    assert hashed("1a23")[0] == hashed("12a3")[0]
+    assert hashed("1a23")[1] != hashed("12a3")[1]
