@@ -36,7 +36,7 @@ def test_a_trial_counts_by_rule_in_order_and_regardless_of_it(standing: Any, pol
     counts = {rule["name"]: (rule["first"], rule.get("also"), rule["bytes"]) for rule in found["rules"]}
     assert counts == {
         "short": (2, 0, 189), "unsure": (2, 0, 1000), "few": (0, 2, 0), "huge": (0, 0, 0),
-        "exact_duplicate": (0, None, 0), "near_duplicate": (1, None, 650),
+        "url_duplicate": (0, None, 0), "exact_duplicate": (0, None, 0), "near_duplicate": (1, None, 650),
     }  # fmt: skip
 
 
