@@ -1,78 +1,95 @@
-"""Counts of the characters of a text: classes, symbols, scripts."""
+"""What is counted in each run of visible characters and added up over a text: characters, tokens, words.
+
+The counts of a run of at most 32 bytes fit in a byte each, which is how `run_memo` keeps them.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_jobs.text.classes import ALONE, ALPHABETIC, BLANK, CAPITAL, CASED, DECIMAL, MARK
-from spark_jobs.text.kernel import inner
+from spark_jobs.text.classes import ALONE, ALPHABETIC, ASCII_PUNCT, CAPITAL, CASED, DECIMAL, MARK, WATCHED
+from spark_jobs.text.kernel import inlined
+from spark_jobs.text.marks import bits_of
 from spark_jobs.text.unicode import TABLE_SIZE
 from spark_jobs.text.word_rules import BASE
 
-TALLY = 28
 (
-    VISIBLE, LETTERS, DIGITS, BLANKS, MARKED, PARENTHESES, CAPITALS, CASED_LETTERS, HASHES, ELLIPSES, NEWLINES, CURLY,
-    RUNS, SYMBOL_RUNS, LONGEST_RUN, RAW_WORDS, CAPS_WORDS, NO_LATIN_WORDS, SENTENCES, UNSPACED_LETTERS, SCRIPT,
-    SCRIPT_LETTERS,
-) = range(22)  # fmt: skip
-"""Places in the tally of a text."""
+    VISIBLE, LETTERS, UNSPACED_LETTERS, CAPITALS, CASED_LETTERS, DIGITS, MARKED, PARENTHESES, CURLY, HASHES, ELLIPSES,
+    SYMBOL_RUNS, RAW_WORDS, CAPS_WORDS, NO_LATIN_WORDS, SENTENCES, TOKENS, WORDS, WORD_LETTERS, ALPHA_TOKENS,
+    ALPHA_WORDS, NORMALISED, SCRIPT, FLAGS,
+) = range(24)  # fmt: skip
+"""Places of the facts of a run, and of the sums of the first 22 in the tally of a text. SENTENCES: those begun if none
+goes on before the run; WORDS: tokens of more than symbols, WORD_LETTERS: their characters; NORMALISED: normalised
+words; SCRIPT: of all letters, MIXED where there are several."""
+FACTS = 24
+RUNS, LONGEST_RUN, NEWLINES, LINE_ENDS = range(24, 28)
+"""Places in the tally of a text alone. LINE_ENDS: as `str.splitlines` has them."""
+TALLY = 28
+
+STARTS, EVENTFUL, GOES_ON, LOOKED_AT = (1 << bit for bit in range(4))
+"""Flags of a run: its first word or end of a sentence is a word; it has one or the other; a sentence goes on after it;
+it has a character that line rules look for."""
+MIXED = 255
 
 
-@inner
-def tally_characters(
-    points: NDArray[np.int32], chars: int, table: NDArray[np.uint32], scripts: NDArray[np.uint8],
-    joined: NDArray[np.uint64], tally: NDArray[np.int64], script_letters: NDArray[np.int64],
-    ascii_counts: NDArray[np.int32],
-) -> None:  # fmt: skip
-    """Fill `tally` and the letters per script of points[:chars]; hashes of the first k visible ones in `joined`.
+class Characters(NamedTuple):
+    """What is known of each code point below TABLE_SIZE."""
 
-    ASCII characters are counted one by one, and their classes looked up once.
+    classes: NDArray[np.uint32]
+    scripts: NDArray[np.uint8]
+    lower: NDArray[np.int32]
+
+
+@inlined
+def count_characters(
+    points: NDArray[np.int32], start: int, end: int, look_up: Characters, letters_of: NDArray[np.int64],
+    facts: NDArray[np.int64],
+) -> tuple[np.uint64, np.uint64, int]:  # fmt: skip
+    """(hash of the run points[start:end], hash and length in lower case without ASCII punctuation).
+
+    Its characters are counted in `facts`, its letters added to their scripts in `letters_of`.
     """
-    tally[:] = 0
-    script_letters[:] = 0
-    ascii_counts[:] = 0
-    dots = visible = 0
-    value = joined[0] = np.uint64(0)
-    for i in range(chars):
+    letters = unspaced = capitals = cased = digits = marked = dots = length = 0
+    script = -1
+    own = normalised = np.uint64(0)
+    watched = np.uint32(0)
+    for i in range(start, end):
         point = points[i]
-        bits = table[point] if point < TABLE_SIZE else np.uint32(0)
-        value = value if bits & np.uint32(BLANK) else value * BASE + np.uint64(point + 1)
-        visible += 0 if bits & np.uint32(BLANK) else 1
-        joined[visible] = value
-        if point < 128:
-            ascii_counts[point] += 1
-            if point == 46:
-                dots = dots + 1 if i and points[i - 1] == 46 else 1
-                tally[ELLIPSES] += dots % 3 == 0
-        else:
-            _count(bits, 1, scripts[point] if point < TABLE_SIZE else np.uint8(0), tally, script_letters)
-            tally[ELLIPSES] += point == 0x2026
-    for point in range(128):
-        if ascii_counts[point]:
-            _count(table[point], int(np.int64(ascii_counts[point])), scripts[point], tally, script_letters)
-    tally[VISIBLE] = visible
-    tally[NEWLINES] = ascii_counts[10]
-    tally[PARENTHESES] = ascii_counts[40] + ascii_counts[41]
-    tally[CURLY] = ascii_counts[123] + ascii_counts[125]
-    tally[HASHES] = ascii_counts[35]
-    for which in range(len(script_letters)):
-        if script_letters[which] > tally[SCRIPT_LETTERS]:
-            tally[SCRIPT], tally[SCRIPT_LETTERS] = which, script_letters[which]
+        bits = bits_of(point, look_up.classes)
+        watched |= bits
+        own = own * BASE + np.uint64(point + 1)
+        if not bits & np.uint32(ASCII_PUNCT):
+            normalised = normalised * BASE + np.uint64((look_up.lower[point] if point < TABLE_SIZE else point) + 1)
+            length += 1
+        if bits & np.uint32(ALPHABETIC | ALONE):
+            letters += 1
+            unspaced += (bits & np.uint32(ALONE)) != 0
+            capitals += (bits & np.uint32(CAPITAL)) != 0
+            cased += (bits & np.uint32(CASED)) != 0
+            its = int(np.int64(look_up.scripts[point]))
+            letters_of[its] += 1
+            script = its if script < 0 or script == its else MIXED
+            continue
+        digits += (bits & np.uint32(DECIMAL)) != 0
+        if bits & np.uint32(MARK):
+            marked += 1
+            dots = 1 if point != 46 or i == start or points[i - 1] != 46 else dots + 1
+            _count_mark(point, dots, facts)
+    facts[LETTERS], facts[UNSPACED_LETTERS], facts[VISIBLE] = letters, unspaced, end - start
+    facts[CAPITALS], facts[CASED_LETTERS], facts[DIGITS], facts[MARKED] = capitals, cased, digits, marked
+    facts[SCRIPT] = max(0, script)
+    facts[FLAGS] |= LOOKED_AT if watched & np.uint32(WATCHED) else 0
+    return own, normalised, length
 
 
-@inner
-def _count(
-    bits: np.uint32, times: int, script: np.uint8, tally: NDArray[np.int64], script_letters: NDArray[np.int64]
-) -> None:
-    """Add a character that occurs `times` times."""
-    if bits & np.uint32(ALPHABETIC | ALONE):
-        tally[LETTERS] += times
-        tally[UNSPACED_LETTERS] += times if bits & np.uint32(ALONE) else 0
-        tally[CAPITALS] += times if bits & np.uint32(CAPITAL) else 0
-        tally[CASED_LETTERS] += times if bits & np.uint32(CASED) else 0
-        script_letters[script] += times
-        return
-    tally[BLANKS] += times if bits & np.uint32(BLANK) else 0
-    tally[DIGITS] += times if bits & np.uint32(DECIMAL) else 0
-    tally[MARKED] += times if bits & np.uint32(MARK) else 0
+@inlined
+def _count_mark(point: np.int32, dots: int, facts: NDArray[np.int64]) -> None:
+    """Count a mark that is the `dots`-th full stop in a row, if it is one."""
+    facts[ELLIPSES] += (point == 46 and dots % 3 == 0) or point == 0x2026
+    facts[PARENTHESES] += point == 40 or point == 41
+    facts[CURLY] += point == 123 or point == 125
+    facts[HASHES] += point == 35
+    facts[SYMBOL_RUNS] |= point == 35 or point == 0x2026

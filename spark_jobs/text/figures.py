@@ -15,7 +15,7 @@ from spark_jobs.text.runs import median_run
 from spark_jobs.text.stoplists import LONGEST, StopTable, stop_slot
 from spark_jobs.text.unicode import SCRIPTS
 from spark_jobs.text.word_rules import BASE, word_hash
-from spark_jobs.text.words import ALPHA, PLAIN, Tokens
+from spark_jobs.text.words import Tokens
 
 _AT = {signal.name: place for place, signal in enumerate(HEURISTICS)}
 AT_TOP, AT_DUP = _AT["top_2gram_char_share_datatrove"], _AT["dup_5gram_char_share_datatrove"]
@@ -46,15 +46,19 @@ def share(part: float, whole: float) -> float:
 
 @inner
 def of_characters(
-    chars: int, tally: NDArray[np.int64], runs: NDArray[np.int32], spaced: bool, raw: int, out: NDArray[np.float64]
-) -> None:
-    """Signals of the pass over characters; `raw`: the raw words."""
+    chars: int, tally: NDArray[np.int64], runs: NDArray[np.int32], letters_of: NDArray[np.int64], spaced: bool,
+    raw: int, out: NDArray[np.float64],
+) -> int:  # fmt: skip
+    """Signals of the pass over characters; `raw`: the raw words. Returns the script of most letters."""
+    script = 0
+    for which in range(len(letters_of)):
+        script = which if letters_of[which] > letters_of[script] else script
     visible = tally[of.VISIBLE]
     out[_LONGEST_WORD] = tally[of.LONGEST_RUN]
     out[_ALPHA] = share(tally[of.LETTERS], visible)
     out[_ALPHA + 1] = share(tally[of.DIGITS], visible)
     out[_ALPHA + 2] = share(tally[of.LETTERS] + tally[of.DIGITS], chars)
-    out[_ALPHA + 3] = share(tally[of.BLANKS], chars)
+    out[_ALPHA + 3] = share(chars - visible, chars)
     out[_ALPHA + 4] = share(tally[of.MARKED], visible)
     out[_ALPHA + 5] = share(tally[of.PARENTHESES], chars)
     out[_UPPERCASE] = share(tally[of.CAPITALS], tally[of.CASED_LETTERS])
@@ -63,29 +67,23 @@ def of_characters(
     out[_SENTENCES_RPV2] = tally[of.SENTENCES] if spaced else np.nan
     out[_SENTENCES_RPV2 + 1] = share(tally[of.CURLY], chars)
     out[_SENTENCES_RPV2 + 2] = share(tally[of.CAPS_WORDS], raw if tally[of.CASED_LETTERS] else 0)
-    out[_SENTENCES_RPV2 + 3] = share(tally[of.NO_LATIN_WORDS], raw if tally[of.SCRIPT] == _LATIN else 0)
+    out[_SENTENCES_RPV2 + 3] = share(tally[of.NO_LATIN_WORDS], raw if script == _LATIN else 0)
     out[_SYMBOLS_RPV2] = share(tally[of.HASHES] + tally[of.ELLIPSES], raw)
     out[_DIGITS_RPV2 + 1] = share(tally[of.CAPITALS], chars if tally[of.CASED_LETTERS] else 0)
+    return script
 
 
 @inner
-def of_tokens(chars: int, tokens: Tokens, count: int, tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
+def of_tokens(tokens: Tokens, tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
     """Words, their length and letters; # and ellipses per token; sentences."""
-    words = letters = alpha = alpha_words = 0
-    for i in range(count):
-        kind = tokens.kind[i]
-        alpha += (kind & ALPHA) != 0
-        if kind & PLAIN:
-            words += 1
-            letters += tokens.length[i]
-            alpha_words += (kind & ALPHA) != 0
+    words, count = tally[of.WORDS], tally[of.TOKENS]
     out[_WORDS], out[_TOKENS] = words, count
-    out[_MEAN_WORD] = share(letters, words)
+    out[_MEAN_WORD] = share(tally[of.WORD_LETTERS], words)
     out[_MEAN_WORD + 2] = share(tally[of.HASHES], count)
     out[_MEAN_WORD + 3] = share(tally[of.ELLIPSES], count)
-    out[_ALPHA_TOKENS] = share(alpha, count)
-    out[_ALPHA_TOKENS + 1] = share(alpha_words, words)
-    out[_SENTENCES] = p.sentences(tokens, 0, count)
+    out[_ALPHA_TOKENS] = share(tally[of.ALPHA_TOKENS], count)
+    out[_ALPHA_TOKENS + 1] = share(tally[of.ALPHA_WORDS], words)
+    out[_SENTENCES] = p.sentences(tokens, 0, int(count))
 
 
 @inner

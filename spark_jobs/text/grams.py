@@ -21,7 +21,7 @@ class Room(NamedTuple):
     """Working space for a document of as many words: a table of twice the size, and figures per word.
 
     `owner`: the first place of an equal word or n-gram; `counts`: occurrences, at that place; `listed`: the places
-    of repeated ones; `until`: characters of the words before a place.
+    of repeated ones; `until`: characters of the words before a place; `marks`: four bytes per slot of the table.
     """
 
     keys: NDArray[np.uint64]
@@ -31,6 +31,7 @@ class Room(NamedTuple):
     counts: NDArray[np.int32]
     listed: NDArray[np.int32]
     until: NDArray[np.int32]
+    marks: NDArray[np.uint8]
 
 
 @njit(cache=True, nogil=True)
@@ -42,7 +43,7 @@ def room(words: int) -> Room:
     return Room(
         np.empty(slots, np.uint64), np.empty(slots, np.int32), np.empty(words + 1, np.uint64),
         np.empty(words + 1, np.int32), np.empty(words + 1, np.int32), np.empty(words + 1, np.int32),
-        np.empty(words + 1, np.int32),
+        np.empty(words + 1, np.int32), np.empty(4 * slots, np.uint8),
     )  # fmt: skip
 
 

@@ -88,12 +88,12 @@ def _closing_dots(points: NDArray[np.int32], start: int, end: int, table: NDArra
 
 @inner
 def inner_mark(points: NDArray[np.int32], at: int, start: int, end: int, table: NDArray[np.uint32]) -> int:
-    """Length of the mark at `at` that cuts points[start:end] in two."""
+    """Length of the mark at `at`, no letter or digit, that cuts points[start:end] in two."""
     point = points[at]
     bits = bits_of(point, table)
     if point == 0x2026 or bits & np.uint32(ICON):
         return 1
-    if bits & np.uint32(LETTER | DIGIT) or point < 42:
+    if point < 42:
         return 0
     count = _dots(points, at, end) if point == 46 else 1
     if count > 1:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from spark_jobs.text.classes import BLANK, PUNCT, QUOTE, TERMINAL
 from spark_jobs.text.grams import Room, clear, place
 from spark_jobs.text.kernel import inner
-from spark_jobs.text.rules_of_lines import strip
+from spark_jobs.text.scans import power
 from spark_jobs.text.unicode import TABLE_SIZE
+from spark_jobs.text.walk import BEFORE, END, NEW_LINE, START
 from spark_jobs.text.word_rules import BASE
 from spark_jobs.text.words import GAP, MARKS, STOP, Tokens
 
@@ -62,53 +63,77 @@ def enter(value: np.uint64, length: int, space: Room, mask: int, tally: NDArray[
 
 
 @inner
+def hash_between(
+    points: NDArray[np.int32], start: int, end: int, first: int, last: int, runs: NDArray[np.int32],
+    hashes: NDArray[np.uint64],
+) -> np.uint64:  # fmt: skip
+    """The hash of points[start:end], whose runs are first to last - 1, from the hashes of the text around them."""
+    if first == last:
+        return passage_hash(points, start, end)
+    value = np.uint64(0)
+    for i in range(start, runs[first, START]):
+        value = value * BASE + np.uint64(points[i] + 1)
+    begin, stop = runs[first, START], runs[last - 1, END]
+    value = hashes[last - 1, 1] + (value - hashes[first, 0]) * power(stop - begin)
+    for i in range(stop, end):
+        value = value * BASE + np.uint64(points[i] + 1)
+    return np.uint64(value)
+
+
+@inner
 def paragraphs(
-    points: NDArray[np.int32], chars: int, most: int, table: NDArray[np.uint32], space: Room, tally: NDArray[np.int64]
-) -> None:
-    """Tally the paragraphs of the stripped text: they part at two or more \\n. `most`: at most so many."""
+    points: NDArray[np.int32], count: int, runs: NDArray[np.int32], hashes: NDArray[np.uint64], most: int, space: Room,
+    tally: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Tally the paragraphs of the stripped text of `count` runs: they part at two or more \n; at most `most`."""
     tally[:] = 0
-    start, end = strip(points, 0, chars, table)
     mask = clear(space, most)
-    i = begin = start
-    while i < end:
-        if points[i] == 10 and i + 1 < end and points[i + 1] == 10:
-            enter(passage_hash(points, begin, i), i - begin, space, mask, tally)
-            while points[i] == 10:
+    first, begin = 0, runs[0, START]
+    for run in range(1, count):
+        if not runs[run, BEFORE] & NEW_LINE:
+            continue
+        i = runs[run - 1, END]
+        while i < runs[run, START]:
+            if points[i] == 10 and points[i + 1] == 10:
+                enter(hash_between(points, begin, i, first, run, runs, hashes), i - begin, space, mask, tally)
+                while points[i] == 10:
+                    i += 1
+                first, begin = run, i
+            else:
                 i += 1
-            begin = i
-        else:
-            i += 1
-    if begin < end:
-        # One paragraph alone has nothing to be equal to.
-        enter(passage_hash(points, begin, end) if begin > start else np.uint64(0), end - begin, space, mask, tally)
+    if count:
+        end = runs[count - 1, END]
+        enter(hash_between(points, begin, end, first, count, runs, hashes), end - begin, space, mask, tally)
 
 
 @inner
 def visible_lines(
-    points: NDArray[np.int32], chars: int, most: int, table: NDArray[np.uint32], space: Room, tally: NDArray[np.int64]
-) -> None:
-    """Tally the lines (split at \\n, unstripped) with a visible character; `most`: at most so many lines.
+    points: NDArray[np.int32], chars: int, count: int, runs: NDArray[np.int32], hashes: NDArray[np.uint64], most: int,
+    table: NDArray[np.uint32], space: Room, tally: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Tally the lines (split at \n, unstripped) with a visible character among `count` runs; at most `most` lines.
 
     BLANK_LINES counts the lines of white space alone that are not empty, BLANK_EXTRAS the repeated ones of those.
     """
     tally[:] = 0
     mask = clear(space, most)
-    start = 0
-    while start < chars:
-        end = start
-        while end < chars and points[end] != 10:
-            end += 1
-        tally[LONGEST] = max(tally[LONGEST], end - start)
-        first, last = strip(points, start, end, table)
-        if last > first:
-            enter(passage_hash(points, start, end), end - start, space, mask, tally)
-            _ends(points, start, end, first, last, table, tally)
-        elif end > start:
-            _, known = place(space, mask, passage_hash(points, start, end) * np.uint64(2))
-            tally[BLANK_LINES] += 1
-            tally[BLANK_EXTRAS] += known
-            tally[BLANK_EXTRA_CHARS] += end - start if known else 0
-        start = end + 1
+    first = start = 0
+    for run in range(count + 1):
+        if not runs[run, BEFORE] & NEW_LINE:
+            continue
+        for i in range(runs[run - 1, END] if run else 0, runs[run, START] + (run == count)):
+            if i < chars and points[i] != 10:
+                continue
+            tally[LONGEST] = max(tally[LONGEST], i - start)
+            if run > first:
+                enter(hash_between(points, start, i, first, run, runs, hashes), i - start, space, mask, tally)
+                _ends(points, start, i, runs[first, START], runs[run - 1, END], table, tally)
+            elif i > start:
+                _, known = place(space, mask, passage_hash(points, start, i) * np.uint64(2))
+                tally[BLANK_LINES] += 1
+                tally[BLANK_EXTRAS] += known
+                tally[BLANK_EXTRA_CHARS] += i - start if known else 0
+            first, start = run, i + 1
 
 
 @inner

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_jobs.text.classes import ALONE, BLANK, CAPITAL, DECIMAL, LINE_END, WATCHED, WORD
-from spark_jobs.text.kernel import inner
+from spark_jobs.text.kernel import inlined, inner
 from spark_jobs.text.unicode import TABLE_SIZE
 
 LONG_WORD, NO_END_MARK, BELOW_FIVE, BELOW_THREE, LOREM, JAVASCRIPT, CURLY, POLICY, CITED = (1 << b for b in range(9))
@@ -56,6 +56,14 @@ def _same(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
         if point != _TEXT[first + k]:
             return False
     return True
+
+
+@inlined
+def phrases_at(points: NDArray[np.int32], start: int, space: int, end: int) -> int:
+    """Bits of the phrases in points[start:end] whose first space is at `space`, which is not the first or last."""
+    if _JOINED[points[space - 1] & 31] >> (points[space + 1] & 31) & 1:
+        return _phrases(points, start, space, end)
+    return 0
 
 
 @inner
@@ -138,8 +146,8 @@ def line_facts(
         if bits & np.uint32(BLANK):
             if bits & np.uint32(LINE_END):
                 break
-            if point == 32 and i > start and i + 1 < end and _JOINED[points[i - 1] & 31] >> (points[i + 1] & 31) & 1:
-                facts |= _phrases(points, first, i, end)
+            if point == 32 and i > start and i + 1 < end:
+                facts |= phrases_at(points, first, i, end)
             i += 1
             continue
         run = i
@@ -177,6 +185,14 @@ def line_facts(
 
 
 @inner
+def watched(points: NDArray[np.int32], at: int, end: int, table: NDArray[np.uint32]) -> int:
+    """Bits of what starts at a WATCHED character at `at`, citation markers among it; 0 at other characters."""
+    if points[at] == 91:
+        return CITED if citation(points, at, end, table) else 0
+    return _watched(points, at, end)
+
+
+@inner
 def _watched(points: NDArray[np.int32], at: int, end: int) -> int:
     """Bits of a curly bracket or a phrase without a space at `at`."""
     if points[at] == 123:
@@ -191,10 +207,7 @@ def _judged(
 ) -> int:  # fmt: skip
     """`facts` and those of the stripped line points[start:end] as a whole."""
     facts |= CITED if citations else 0
-    facts |= BELOW_FIVE if words < 5 else 0
-    facts |= BELOW_THREE if words < 3 else 0
-    facts |= 0 if _ends(points, start, end, table) else NO_END_MARK
-    facts |= _shape(points, start, end)
+    facts |= facts_of_line(points, start, end, words, table)
     if end > start:
         facts |= UPPERCASE if 2 * capitals > end - start else 0
         facts |= NUMERIC if digits == visible else 0
@@ -203,6 +216,13 @@ def _judged(
     if facts & BOILERPLATE or (end > start and _boilerplate(points, start, end)):
         facts = facts | BOILERPLATE if words <= FEW_FOR_BOILERPLATE else facts & ~BOILERPLATE
     return facts
+
+
+@inner
+def facts_of_line(points: NDArray[np.int32], start: int, end: int, words: int, table: NDArray[np.uint32]) -> int:
+    """Bits of the number of words of the stripped line points[start:end], of its start and its end."""
+    facts = (BELOW_FIVE if words < 5 else 0) | (BELOW_THREE if words < 3 else 0)
+    return facts | (0 if _ends(points, start, end, table) else NO_END_MARK) | _shape(points, start, end)
 
 
 @inner

@@ -1,4 +1,4 @@
-"""Runs of visible characters: their lengths, RedPajama-V2's raw and normalised words, from the tokens of a text."""
+"""A run of visible characters: its tokens, RedPajama-V2's raw and normalised words, and what is counted in it."""
 
 from __future__ import annotations
 
@@ -6,122 +6,146 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_jobs.text.characters import (
+    ALPHA_TOKENS,
+    ALPHA_WORDS,
+    CAPITALS,
     CAPS_WORDS,
-    LONGEST_RUN,
+    CASED_LETTERS,
+    EVENTFUL,
+    FLAGS,
+    GOES_ON,
+    LETTERS,
+    MARKED,
     NO_LATIN_WORDS,
+    NORMALISED,
     RAW_WORDS,
-    RUNS,
     SENTENCES,
-    SYMBOL_RUNS,
+    STARTS,
+    TOKENS,
+    UNSPACED_LETTERS,
+    VISIBLE,
+    WORD_LETTERS,
+    WORDS,
+    Characters,
+    count_characters,
 )
-from spark_jobs.text.classes import ALONE, ASCII_PUNCT, CAPITAL, CASED, WORD
-from spark_jobs.text.kernel import inner
+from spark_jobs.text.classes import CAPITAL, CASED, WORD
+from spark_jobs.text.kernel import inlined, inner
+from spark_jobs.text.marks import bits_of
 from spark_jobs.text.scans import power
-from spark_jobs.text.unicode import TABLE_SIZE
+from spark_jobs.text.unicode import SCRIPTS
 from spark_jobs.text.word_rules import BASE
-from spark_jobs.text.words import FIRST, PLAIN, SMALL, TITLE, Tokens
+from spark_jobs.text.words import ALPHA, PLAIN, Tokens, other_run
 
 LENGTHS = 1024
 """Runs this long or longer count as this long for the median."""
+SIMPLE = 5
+_RUNS, _LETTERS, _MARKS, _CAPITALS, _LONE_CAPITALS = range(SIMPLE)
+"""Of all runs that are one word in small letters, perhaps with a capital in front or a comma or full stop behind."""
+LATIN = SCRIPTS.index("Latin")
 
 
-@inner
-def tally_runs(
-    points: NDArray[np.int32], table: NDArray[np.uint32], lower: NDArray[np.int32], tokens: Tokens, count: int,
-    hashes: NDArray[np.uint64], lengths: NDArray[np.int32], tally: NDArray[np.int64], runs: NDArray[np.int32],
-) -> int:  # fmt: skip
-    """Fill `hashes` and `lengths` of normalised words, `runs` by length, and the rest into `tally`; words.
-
-    Most runs are one word in small letters, perhaps with a capital in front or a comma or full stop behind.
-    """
-    words = token = 0
-    sentence = False
-    runs[:] = 0
-    while token < count:
-        after = token + 1
-        while after < count and not tokens.kind[after] & np.uint8(FIRST):
-            after += 1
-        begin, end = tokens.start[token], tokens.start[after - 1] + tokens.length[after - 1]
-        tally[RUNS] += 1
-        tally[LONGEST_RUN] = max(tally[LONGEST_RUN], end - begin)
-        runs[min(end - begin, LENGTHS)] += 1
-        kind = tokens.kind[token] & np.uint8(SMALL | TITLE)
-        last = points[end - 1]
-        mark = after == token + 2 and (last == 44 or last == 46)
-        if kind and (mark or after == token + 1):
-            length = tokens.length[token]
-            title = kind & np.uint8(TITLE)
-            hashes[words] = tokens.hash[token] + (np.uint64(32) * power(length - 1) if title else np.uint64(0))
-            lengths[words] = length
-            words += 1
-            tally[RAW_WORDS] += 1 + mark
-            tally[CAPS_WORDS] += title and length == 1
-            tally[NO_LATIN_WORDS] += mark
-            tally[SENTENCES] += not sentence
-            sentence = not (mark and last == 46)
-        else:
-            sentence = _raw_words(points, begin, end, table, sentence, tally)
-            words = _normalised(points, begin, end, table, lower, tokens, token, after, hashes, lengths, words, tally)
-        token = after
-    return words
+@inlined
+def measure_run(
+    points: NDArray[np.int32], start: int, end: int, look_up: Characters, tokens: Tokens, token: int,
+    hashes: NDArray[np.uint64], lengths: NDArray[np.int32], word: int, letters_of: NDArray[np.int64],
+    facts: NDArray[np.int64],
+) -> np.uint64:  # fmt: skip
+    """Everything of the run points[start:end]: `facts`, tokens behind `token`, words behind `word`; its hash."""
+    facts[:] = 0
+    _, last = other_run(points, start, end, look_up.classes, tokens, token)
+    _count_tokens(tokens, token, last, facts)
+    _raw_words(points, start, end, look_up.classes, facts)
+    own, normalised, length = count_characters(points, start, end, look_up, letters_of, facts)
+    first = word
+    if facts[UNSPACED_LETTERS]:
+        for k in range(token, last):
+            hashes[word], lengths[word] = tokens.hash[k], tokens.length[k]
+            word += (tokens.kind[k] & np.uint8(PLAIN)) != 0
+    elif length:
+        hashes[word], lengths[word] = normalised, length
+        word += 1
+    facts[NORMALISED] = word - first
+    return own
 
 
-@inner
+@inlined
+def note_simple(
+    points: NDArray[np.int32], start: int, end: int, tokens: Tokens, token: int, hashes: NDArray[np.uint64],
+    lengths: NDArray[np.int32], word: int, simple: NDArray[np.int64],
+) -> np.uint64:  # fmt: skip
+    """Count a run that `simple_run` has split in `simple`, and write its normalised word; the hash of the run."""
+    letters, own = int(np.int64(tokens.length[token])), tokens.hash[token]
+    mark = end - start - letters
+    capital = points[start] <= 90
+    hashes[word] = own + (np.uint64(32) * power(letters - 1) if capital else np.uint64(0))
+    lengths[word] = letters
+    simple[_RUNS] += 1
+    simple[_LETTERS] += letters
+    simple[_MARKS] += mark
+    simple[_CAPITALS] += capital
+    simple[_LONE_CAPITALS] += capital and letters == 1
+    return np.uint64(own * BASE + np.uint64(points[end - 1] + 1)) if mark else np.uint64(own)
+
+
+@inlined
+def add_simple(simple: NDArray[np.int64], tally: NDArray[np.int64], letters_of: NDArray[np.int64]) -> None:
+    """Add what `measure_run` would find in the runs counted in `simple`, but for SENTENCES, which depend on others."""
+    runs, letters, marks = simple[_RUNS], simple[_LETTERS], simple[_MARKS]
+    for place in (RAW_WORDS, TOKENS):
+        tally[place] += runs + marks
+    for place in (WORDS, ALPHA_TOKENS, ALPHA_WORDS, NORMALISED):
+        tally[place] += runs
+    for place in (LETTERS, CASED_LETTERS, WORD_LETTERS):
+        tally[place] += letters
+    tally[VISIBLE] += letters + marks
+    tally[MARKED] += marks
+    tally[NO_LATIN_WORDS] += marks
+    tally[CAPITALS] += simple[_CAPITALS]
+    tally[CAPS_WORDS] += simple[_LONE_CAPITALS]
+    letters_of[LATIN] += letters
+
+
+@inlined
+def _count_tokens(tokens: Tokens, first: int, last: int, facts: NDArray[np.int64]) -> None:
+    facts[TOKENS] = last - first
+    for i in range(first, last):
+        kind = tokens.kind[i]
+        facts[ALPHA_TOKENS] += (kind & ALPHA) != 0
+        if kind & PLAIN:
+            facts[WORDS] += 1
+            facts[WORD_LETTERS] += tokens.length[i]
+            facts[ALPHA_WORDS] += (kind & ALPHA) != 0
+
+
+@inlined
 def _raw_words(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], sentence: bool, tally: NDArray[np.int64]
-) -> bool:
-    """Raw words of a run (of \\w, or of other characters), and sentences between . ! ?; whether one goes on."""
+    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], facts: NDArray[np.int64]
+) -> None:
+    """Raw words of a run (of \\w, or of other characters), and the sentences between . ! ? as they begin and go on."""
+    flags = 0
     i = start
     while i < end:
-        kind = (table[points[i]] if points[i] < TABLE_SIZE else np.uint32(0)) & np.uint32(WORD)
+        kind = bits_of(points[i], table) & np.uint32(WORD)
         cased = small = latin = False
         while i < end:
             point = points[i]
-            bits = table[point] if point < TABLE_SIZE else np.uint32(0)
+            bits = bits_of(point, table)
             if bits & np.uint32(WORD) != kind:
                 break
             cased = cased or (bits & np.uint32(CASED)) != 0
             small = small or (bits & np.uint32(CASED | CAPITAL)) == np.uint32(CASED)
             latin = latin or 65 <= point <= 90 or 97 <= point <= 122
-            sentence = sentence and not (point == 46 or point == 33 or point == 63)
+            if point == 46 or point == 33 or point == 63:
+                flags = (flags | EVENTFUL) & ~GOES_ON
             i += 1
-        tally[RAW_WORDS] += 1
-        tally[CAPS_WORDS] += cased and not small
-        tally[NO_LATIN_WORDS] += not latin
-        if kind and not sentence:
-            tally[SENTENCES] += 1
-            sentence = True
-    return sentence
-
-
-@inner
-def _normalised(
-    points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], lower: NDArray[np.int32],
-    tokens: Tokens, token: int, after: int, hashes: NDArray[np.uint64], lengths: NDArray[np.int32], words: int,
-    tally: NDArray[np.int64],
-) -> int:  # fmt: skip
-    """Append a run in lower case without ASCII punctuation; one with letters of scripts without spaces its tokens."""
-    value = np.uint64(0)
-    length = 0
-    any_of = np.uint32(0)
-    symbol = False
-    for i in range(start, end):
-        point = points[i]
-        bits = table[point] if point < TABLE_SIZE else np.uint32(0)
-        any_of |= bits
-        symbol = symbol or point == 35 or point == 0x2026
-        if not bits & np.uint32(ASCII_PUNCT):
-            value = value * BASE + np.uint64((lower[point] if point < TABLE_SIZE else point) + 1)
-            length += 1
-    tally[SYMBOL_RUNS] += symbol
-    if any_of & np.uint32(ALONE):
-        for k in range(token, after):
-            hashes[words], lengths[words] = tokens.hash[k], tokens.length[k]
-            words += (tokens.kind[k] & np.uint8(PLAIN)) != 0
-    elif length:
-        hashes[words], lengths[words] = value, length
-        words += 1
-    return words
+        facts[RAW_WORDS] += 1
+        facts[CAPS_WORDS] += cased and not small
+        facts[NO_LATIN_WORDS] += not latin
+        if kind and not flags & GOES_ON:
+            facts[SENTENCES] += 1
+            flags |= (GOES_ON | EVENTFUL) | (0 if flags & EVENTFUL else STARTS)
+    facts[FLAGS] |= flags
 
 
 @inner

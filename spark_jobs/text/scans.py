@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spark_jobs.text.grams import Room, clear, place
-from spark_jobs.text.kernel import inner, leaf
+from spark_jobs.text.kernel import eight_bytes, inlined, inner, leaf
 from spark_jobs.text.word_rules import BASE
 
 _SHORT = 512
@@ -29,40 +29,55 @@ def power(exponent: int) -> np.uint64:
     return value
 
 
+@inlined
+def _window(windows: NDArray[np.uint64], at: int) -> np.uint64:
+    """A hash of the _PREFIX bytes from byte `at` on."""
+    value = eight_bytes(windows, at) * _SPREAD ^ eight_bytes(windows, at + 8) * BASE
+    return (value ^ (value >> np.uint64(32))) * _SPREAD
+
+
 @inner
-def _candidates(joined: NDArray[np.uint64], count: int, least: int, space: Room) -> int:
+def _candidates(windows: NDArray[np.uint64], count: int, least: int, space: Room) -> int:
     """List the places whose n-grams may be repeated: the next _PREFIX characters are, or the n-gram is shorter.
 
-    `values` counts prefixes by a few bits of their hashes, so some places are listed for nothing.
+    `marks` counts prefixes, 2 for more, by a few bits of their hashes, so some places are listed for nothing.
     """
-    slots = len(space.values)
+    slots = len(space.marks)
     while slots > 16 * count:
         slots >>= 1
     for slot in range(slots):
-        space.values[slot] = 0
+        space.marks[slot] = 0
     whole = space.until[count]
     for i in range(count):
         start = space.until[i]
         if start + _PREFIX <= whole:
-            value = (joined[start + _PREFIX] - joined[start] * _POWERS[_PREFIX]) * _SPREAD
-            space.owner[i] = np.int32(np.int64(value >> np.uint64(33))) & (slots - 1)
-            space.values[space.owner[i]] += 1
+            slot = int(np.int64(_window(windows, start) >> np.uint64(33))) & (slots - 1)
+            space.owner[i] = slot
+            space.marks[slot] = 1 if space.marks[slot] == 0 else 2
     size = 0
     for i in range(count - least + 1):
         start = space.until[i]
         space.listed[size] = i
-        size += space.until[i + least] - start < _PREFIX or space.values[space.owner[i]] > 1
+        size += space.until[i + least] - start < _PREFIX or space.marks[space.owner[i]] > 1
     return size
 
 
 @leaf
-def scanned_repeats(joined: NDArray[np.uint64], count: int, space: Room, out: NDArray[np.float64]) -> None:
-    """Characters of repeated 5- to 10-grams into out[0:6]; `joined`: hashes of the first k visible characters.
+def scanned_repeats(
+    hashes: NDArray[np.uint64], count: int, windows: NDArray[np.uint64], space: Room, out: NDArray[np.float64]
+) -> None:
+    """Characters of repeated 5- to 10-grams into out[0:6].
 
-    A scan from the left enters each n-gram, its words joined without spaces; a known one is counted and jumped.
+    `hashes` of the words; `windows`: a byte per character of the words, joined without spaces, and 24 more, eight to
+    a number. A scan from the left enters each n-gram, so joined; a known one is counted and jumped.
     Call after `number_words`, whose `until` it reads.
     """
-    size = _candidates(joined, count, 5, space) if count >= 5 else 0
+    size = _candidates(windows, count, 5, space) if count >= 5 else 0
+    if size:
+        joined = space.gram
+        joined[0] = 0
+        for i in range(count):
+            joined[i + 1] = joined[i] * power(space.until[i + 1] - space.until[i]) + hashes[i]
     for n in range(5, 11):
         mask = clear(space, size)
         chars = after = 0
@@ -70,9 +85,9 @@ def scanned_repeats(joined: NDArray[np.uint64], count: int, space: Room, out: ND
             i = space.listed[k]
             if i < after or i + n > count:
                 continue
-            start, end = space.until[i], space.until[i + n]
-            _, known = place(space, mask, joined[end] - joined[start] * power(end - start))
+            length = space.until[i + n] - space.until[i]
+            _, known = place(space, mask, space.gram[i + n] - space.gram[i] * power(length))
             if known:
-                chars += end - start
+                chars += length
                 after = i + n
         out[n - 5] = chars

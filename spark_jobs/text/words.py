@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from spark_jobs.text.addresses import is_address
@@ -18,6 +19,7 @@ from spark_jobs.text.classes import (
     ALONE,
     ALPHABETIC,
     BLANK,
+    DIGIT,
     HAN,
     HIRAGANA,
     KATAKANA,
@@ -32,12 +34,9 @@ from spark_jobs.text.kernel import inlined, inner, leaf
 from spark_jobs.text.marks import bits_of, closing_mark, inner_mark, opening_mark
 from spark_jobs.text.word_rules import BASE, LONGEST_EXCEPTION, exception, find, may_be_exception
 
-ALPHA, PLAIN, MARKS, STOP, GAP, FIRST, SMALL, TITLE = (1 << bit for bit in range(8))
+ALPHA, PLAIN, MARKS, STOP, GAP = (1 << bit for bit in range(5))
 """Kinds of a token: has a letter; holds more than symbols; marks alone; one terminal mark; after white space other
-than one space; first after white space. SMALL, TITLE: all of its run but a comma or full stop, made of a-z, or of A-Z
-and then a-z."""
-
-_LONGEST_TITLE = 64
+than one space."""
 
 
 class Tokens(NamedTuple):
@@ -47,6 +46,14 @@ class Tokens(NamedTuple):
     length: NDArray[np.int32]
     hash: NDArray[np.uint64]
     kind: NDArray[np.uint8]
+
+
+@njit(cache=True, nogil=True)
+def tokens_for(size: int) -> Tokens:
+    """Room for `size` tokens."""
+    return Tokens(
+        np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.uint64), np.empty(size, np.uint8)
+    )
 
 
 @inner
@@ -129,6 +136,9 @@ def _middle(
         return _emit(points, start, end, table, tokens, at)
     begin = i = start
     while i < end:
+        if bits_of(points[i], table) & np.uint32(LETTER | DIGIT):
+            i += 1
+            continue
         length = inner_mark(points, i, start, end, table)
         if length and i > start:
             if i > begin:
@@ -224,7 +234,7 @@ def _plain(
 
 
 @inlined
-def _simple_run(
+def simple_run(
     points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
 ) -> tuple[int, int]:  # fmt: skip
     """The common run, ASCII letters and perhaps a comma or full stop: (its end, tokens); its end is `start` for others.
@@ -245,12 +255,8 @@ def _simple_run(
             return start, at
     if not _plain(points, start, stop, value):
         return start, at
-    kind = ALPHA | PLAIN | FIRST
-    if points[start] >= 97:
-        kind |= SMALL
-    elif stop - start <= _LONGEST_TITLE:
-        kind |= TITLE
-    tokens.start[at], tokens.length[at], tokens.hash[at], tokens.kind[at] = start, stop - start, value, kind
+    tokens.start[at], tokens.length[at] = start, stop - start
+    tokens.hash[at], tokens.kind[at] = value, ALPHA | PLAIN
     if mark:
         return stop + 1, _emit(points, stop, stop + 1, table, tokens, at + 1)
     return stop, at + 1
@@ -271,18 +277,23 @@ def split_words(
         if i == end:
             break
         first = count
-        begin = i
-        i, count = _simple_run(points, begin, end, table, tokens, count)
-        if i == begin:
-            i, count = _other_run(points, begin, end, table, tokens, count)
-            tokens.kind[first] |= np.uint8(FIRST)
+        i, count = split_run(points, i, end, table, tokens, count)
         if gap:
             tokens.kind[first] |= np.uint8(GAP)
     return count
 
 
 @inlined
-def _other_run(
+def split_run(
+    points: NDArray[np.int32], begin: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
+) -> tuple[int, int]:  # fmt: skip
+    """(end, tokens) of the run of visible characters at `begin`, whose tokens are put behind the first `at`."""
+    i, count = simple_run(points, begin, end, table, tokens, at)
+    return (i, count) if i > begin else other_run(points, begin, end, table, tokens, at)
+
+
+@inner
+def other_run(
     points: NDArray[np.int32], begin: int, end: int, table: NDArray[np.uint32], tokens: Tokens, at: int,
 ) -> tuple[int, int]:  # fmt: skip
     """(end of the run at `begin`, tokens)."""

@@ -27,9 +27,8 @@ def test_repeated_ngrams_are_counted_as_published(some: list[str], again: int) -
     hashes = np.array([word_hash(p, 0, len(p)) for p in points], np.uint64)
     lengths = np.array([len(p) for p in points], np.int32)
     space, top, repeated = room(len(text)), np.zeros(3), np.zeros(6)
-    joined = "".join(text)
-    visible = np.array([ord(c) for c in joined], np.int32)
-    so_far = np.array([word_hash(visible, 0, k) for k in range(len(joined) + 1)], np.uint64)
+    joined = "".join(text).encode()
+    windows = np.frombuffer(joined + bytes(32 - len(joined) % 8), np.uint64)
     number_words(hashes, lengths, len(text), space)
     assert len({int(i) for i in space.owner[: len(text)]}) == len(set(text))
     more = top_grams(len(text), space, False, top)
@@ -39,7 +38,7 @@ def test_repeated_ngrams_are_counted_as_published(some: list[str], again: int) -
     number_words(hashes, lengths, len(text), space)
     top_grams(len(text), space, True, top)
     assert [None if np.isnan(x) else x for x in top] == [top_gram(text, n) for n in (2, 3, 4)]
-    scanned_repeats(so_far, len(text), space, repeated)
+    scanned_repeats(hashes, len(text), windows, space, repeated)
     assert repeated.tolist() == [scanned(text, n) for n in range(5, 11)]
 
 
