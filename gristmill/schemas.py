@@ -64,6 +64,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         ("edited_bytes", pa.int32()), ("pii_masked", pa.int32()),
     ),
     "index": _schema(("band", pa.int8()), ("key", pa.uint64()), ("doc_id", pa.int64())),
+    "history": _schema(("band", pa.int8()), ("key", pa.uint64()), ("snapshot", pa.string()), _ID),
+    "pairs": _schema(_ID, ("match_doc_id", pa.int64()), ("jaccard", pa.float32())),
     "matches": _schema(
         _ID, ("match_snapshot", pa.string()), ("match_doc_id", pa.int64()), ("jaccard", pa.float32()),
         ("first_seen", pa.string()),

@@ -1,11 +1,13 @@
 """The index segment of a release: the band keys of its kept documents, sorted within fixed key prefixes.
 
-A set of segments is the history index: two snapshots meet prefix by prefix, with sorted keys.
+Signatures are read once: each task turns some files into a run of keys, then each prefix gathers its keys from all
+runs. So keys are what moves, 17 bytes each and 14 a document. A set of segments is the history index.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +17,17 @@ from gristmill.lake import FileEntry, Lake, Manifest
 from gristmill.ledger import Attempt
 from gristmill.schemas import SCHEMAS
 from gristmill.settings import Settings
-from gristmill.units import Stage, Unit, UnitOutput, run_stage
+from gristmill.units import Stage, Unit, UnitOutput, group_units, run_stage, run_units
 from spark_jobs.clusters.shape import Shape
 from spark_jobs.clusters.signatures import BAND_COLUMNS, signature_rows
+from spark_jobs.history.keys import bands_and_keys, digits_for, prefixes, sorted_rows
 from spark_jobs.stage import StageContext
 
-PREFIXES = "0123456789abcdef"
-"""The first hexadecimal digit of a key names its file."""
+RUN_DOCUMENTS = 300_000
+"""Documents after which a run ends: their 4.2 million keys are 70 MB, and 250 MB while they are sorted."""
+
+
+_READ = ("minhash", "decisions")
 
 
 class IndexConfig(Settings):
@@ -29,38 +35,58 @@ class IndexConfig(Settings):
 
 
 def run_index(context: StageContext, attempt: Attempt) -> Manifest:
-    """Write the segment, one unit per key prefix."""
-    lake = context.lake
-    names = ("minhash", "decisions")
-    files = {name: lake.manifest(context.inputs[name]).files for name in names}
-    inputs = {name: context.inputs[name] for name in names}
-    stage = Stage("index", 2, ("index",), IndexConfig(), compute)
-    units = [Unit(prefix, inputs, files) for prefix in PREFIXES]
+    """Write the segment: its runs, then one unit per key prefix."""
+    lake, inputs = context.lake, {name: context.inputs[name] for name in _READ}
+    runs = _runs(context)
+    units = [Unit(p, inputs, {"runs": runs}) for p in prefixes(digits_for(sum(run.rows for run in runs)))]
+    stage = Stage("index", 2, ("index",), IndexConfig(), gather)
     return run_stage(lake, stage, units, context.tasks, attempt)["index"]
 
 
-def compute(lake: Lake, unit: Unit, config: IndexConfig) -> UnitOutput:
-    """The keys of all bands that start with the unit's prefix, sorted by (band, key, doc_id)."""
-    digit = PREFIXES.index(unit.key)
-    kept = _kept(lake, unit.payload["decisions"])
-    bands, keys, ids = [np.empty(0, np.int8)], [np.empty(0, np.uint64)], [np.empty(0, np.int64)]
+def _runs(context: StageContext) -> list[FileEntry]:
+    """The keys of all kept documents, in files of about RUN_DOCUMENTS documents that are cut by no prefix."""
+    signed, decided = ({f.unit: f for f in context.lake.manifest(context.inputs[n]).files} for n in _READ)
+    groups: list[list[str]] = []
+    documents = 0
+    for unit, entry in signed.items():
+        if not groups or documents + entry.rows > RUN_DOCUMENTS:
+            groups.append([])
+            documents = 0
+        groups[-1].append(unit)
+        documents += entry.rows
+    units = [_run(group[0], [(signed[unit], decided[unit]) for unit in group]) for group in groups]
+    stage = Stage("index.run", 1, ("index",), IndexConfig(), sort_run)
+    results = context.tasks(partial(run_units, context.lake, stage), group_units(units))
+    return [files["index"] for group in results for _, files, _ in group]
+
+
+def _run(key: str, files: Sequence[tuple[FileEntry, FileEntry]]) -> Unit:
+    inputs = {f"{kind}/{f.unit}": f.sha256 for pair in files for kind, f in zip(_READ, pair, strict=True)}
+    return Unit(f"run-{key}", inputs, {"files": files}, sum(signed.bytes for signed, _ in files))
+
+
+def sort_run(lake: Lake, unit: Unit, config: IndexConfig) -> UnitOutput:
+    """All keys of the kept documents of some files, sorted by key, so that those of any prefix lie together."""
     shape = Shape()
-    for entry in unit.payload["minhash"]:
-        table = lake.read_file(entry, ["doc_id", *BAND_COLUMNS])
-        table = table.filter(pc.is_in(table.column("doc_id"), kept)).drop_null()
-        doc_id, values = table.column("doc_id").to_numpy(), signature_rows(table)
-        for band in range(shape.bands):
-            key = shape.keys(values, band)
-            mine = (key >> np.uint64(60)) == digit
-            bands.append(np.full(int(mine.sum()), band, np.int8))
-            keys.append(key[mine])
-            ids.append(doc_id[mine])
-    columns = (np.concatenate(bands), np.concatenate(keys), np.concatenate(ids))
-    order = np.lexsort(columns[::-1])
-    return UnitOutput({"index": pa.table([column[order] for column in columns], schema=SCHEMAS["index"])})
+    keys, ids = [np.empty((0, shape.bands), np.uint64)], [np.empty(0, np.int64)]
+    for signed, decided in unit.payload["files"]:
+        decisions = lake.read_file(decided, ["doc_id", "kept"])
+        kept = decisions.column("doc_id").filter(decisions.column("kept"))
+        table = lake.read_file(signed, ["doc_id", *BAND_COLUMNS])
+        table = table.filter(pc.is_in(table.column("doc_id"), kept.combine_chunks())).drop_null()
+        values = signature_rows(table)
+        keys.append(np.stack([shape.keys(values, band) for band in range(shape.bands)], axis=1))
+        ids.append(table.column("doc_id").to_numpy())
+    key = np.concatenate(keys).ravel()
+    band = np.tile(np.arange(shape.bands, dtype=np.int8), len(key) // shape.bands)
+    doc_id = np.repeat(np.concatenate(ids), shape.bands)
+    order = np.lexsort((doc_id, band, key))
+    table = pa.table([band[order], key[order], doc_id[order]], schema=SCHEMAS["index"])
+    return UnitOutput({"index": table})
 
 
-def _kept(lake: Lake, decisions: Sequence[FileEntry]) -> pa.Array:
-    tables = [lake.read_file(entry, ["doc_id", "kept"]) for entry in decisions]
-    table = pa.concat_tables(tables)
-    return table.column("doc_id").filter(table.column("kept")).combine_chunks()
+def gather(lake: Lake, unit: Unit, config: IndexConfig) -> UnitOutput:
+    """The keys of all runs that start with the unit's prefix, sorted by (band, key, doc_id)."""
+    rows = sorted_rows(lake, [(run, {"": 0}) for run in unit.payload["runs"]], unit.key)
+    band, key = bands_and_keys(rows.bucket, unit.key)
+    return UnitOutput({"index": pa.table([band, key, rows.doc_id], schema=SCHEMAS["index"])})

@@ -1,7 +1,8 @@
 """match: the kept documents of other snapshots that each kept document is a near-duplicate of; removes nothing.
 
-A function of (snapshot, set of index segments): the order in which snapshots were processed does not enter.
-The segments are met prefix by prefix; candidates are verified by the stored MinHash values.
+A function of (snapshot, set of index segments): the order in which snapshots were processed does not enter. Two
+snapshots are joined once, whichever comes first: their verified pairs are kept under the digests of both, so a new
+snapshot is met with the history once, and the matches of older ones are gathered from what is known.
 """
 
 from __future__ import annotations
@@ -17,15 +18,17 @@ from pydantic import Field
 from gristmill.lake import Lake, Manifest
 from gristmill.ledger import Attempt
 from gristmill.release import Release
-from gristmill.schemas import HASHES, OFFSET_BITS, SCHEMAS
+from gristmill.schemas import SCHEMAS
 from gristmill.settings import Settings
-from gristmill.units import Stage, Unit, UnitOutput, in_process, run_stage
-from spark_jobs.clusters.signatures import BAND_COLUMNS, Ids, signature_rows
-from spark_jobs.index import PREFIXES
+from gristmill.units import Stage, Unit, UnitOutput, in_process, run_stage, run_unit
+from spark_jobs.clusters.signatures import Ids
+from spark_jobs.history.search import search
 from spark_jobs.stage import StageContext
-from spark_jobs.text.similarity import estimates
 
-NAME, VERSION = "match", 2
+NAME, VERSION = "match", 3
+PAIRS_VERSION = 1
+Pairs = tuple[Ids, NDArray[np.float32]]
+"""(doc_id here, doc_id there) rows (n, 2), and their similarities (n,)."""
 
 
 class MatchConfig(Settings):
@@ -35,84 +38,101 @@ class MatchConfig(Settings):
 
 
 def run_match(context: StageContext, release: Release, others: Sequence[Release], attempt: Attempt) -> Manifest:
-    """The `matches` dataset of one released snapshot against the releases `others` (in date order)."""
+    """The `matches` dataset of one released snapshot against the releases `others`, in any order.
+
+    `attempt.summary["matches"]` gets the counts of it. Raises HistoryError, LakeError.
+    """
     config = context.profile.stage(NAME, MatchConfig)
 
     def compute(lake: Lake, unit: Unit, config: MatchConfig) -> UnitOutput:
-        found = {o.snapshot: match_pair(context, release, o, config.min_jaccard) for o in others}
-        return UnitOutput({"matches": match_rows(release, others, found)})
+        return UnitOutput({"matches": match_rows(release, others, known_pairs(context, release, others, config))})
 
-    inputs = {f"{kind}/{r.snapshot}": r.datasets[kind] for r in (release, *others) for kind in ("index", "minhash")}
+    inputs = {key: value for each in (release, *others) for key, value in _inputs(each).items()}
+    dates = {f"date/{each.snapshot}": each.partition_date.isoformat() for each in (release, *others)}
     stage = Stage(NAME, VERSION, ("matches",), config, compute)
-    return run_stage(context.lake, stage, [Unit(release.snapshot, inputs)], in_process, attempt)["matches"]
+    manifest = run_stage(context.lake, stage, [Unit(release.snapshot, {**inputs, **dates})], in_process, attempt)[
+        "matches"
+    ]
+    counts = attempt.summary.setdefault("matches", {})
+    counts[release.snapshot] = match_counts(context.lake.read(manifest.digest), release.snapshot)
+    return manifest
 
 
-def match_pair(
-    context: StageContext, mine: Release, other: Release, min_jaccard: float
-) -> tuple[Ids, NDArray[np.float32]]:
-    """Matching (doc_id here, doc_id there) pairs of two releases, and their estimated similarities."""
-    lake = context.lake
-    segments = [lake.manifest(r.datasets["index"]) for r in (mine, other)]
-    joined = context.tasks(lambda prefix: merge_join(lake, segments[0], segments[1], prefix), PREFIXES)
-    pairs = unique_pairs(list(joined))
-    left, right = (_signatures(lake, release, pairs[:, side]) for side, release in enumerate((mine, other)))
-    similarity = estimates(left, right, np.stack([np.arange(len(pairs))] * 2, axis=1))
-    keep = similarity >= np.float32(min_jaccard)
-    return pairs[keep], similarity[keep]
+def known_pairs(
+    context: StageContext, release: Release, others: Sequence[Release], config: MatchConfig
+) -> dict[str, Pairs]:
+    """Snapshot -> verified pairs with it. Those that no earlier match has found are searched for together."""
+    units = {other.snapshot: _unit(release, other) for other in others}
+    found: dict[str, Pairs] = {}
+
+    def compute(lake: Lake, unit: Unit, config: MatchConfig) -> UnitOutput:
+        other: Release = unit.payload["other"]
+        if other.snapshot not in found:
+            found.update(search(context, release, [other], config.min_jaccard))
+        return UnitOutput({"pairs": _as_table(release, other, *found[other.snapshot])})
+
+    stage = Stage("match.pairs", PAIRS_VERSION, ("pairs",), config, compute)
+    new = [o for o in others if not _recorded(context.lake, stage, units[o.snapshot])]
+    if new:
+        found.update(search(context, release, new, config.min_jaccard))
+    entries = {other.snapshot: run_unit(context.lake, stage, units[other.snapshot])[1]["pairs"] for other in others}
+    return {o.snapshot: _from_table(release, o, context.lake.read_file(entries[o.snapshot])) for o in others}
 
 
-def merge_join(lake: Lake, mine: Manifest, other: Manifest, prefix: str) -> Ids:
-    """Pairs (n, 2) of documents that share a (band, key) under one key prefix; both files are sorted."""
-    sides = []
-    for manifest in (mine, other):
-        table = lake.read_file(manifest.file(prefix))
-        # Keys of one prefix differ in 60 bits; the band takes the place of the common digit.
-        key = table.column("key").to_numpy() & np.uint64((1 << 60) - 1)
-        band = table.column("band").to_numpy().astype(np.uint64) << np.uint64(60)
-        sides.append((key | band, table.column("doc_id").to_numpy()))
-    (left_key, left_id), (right_key, right_id) = sides
-    first = np.searchsorted(right_key, left_key, "left")
-    count = np.searchsorted(right_key, left_key, "right") - first
-    left = np.repeat(left_id, count)
-    within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    right = right_id[np.repeat(first, count) + within]
-    return unique_pairs([np.stack([left, right], axis=1)])
-
-
-def match_rows(
-    release: Release, others: Sequence[Release], found: Mapping[str, tuple[Ids, NDArray[np.float32]]]
-) -> pa.Table:
+def match_rows(release: Release, others: Sequence[Release], found: Mapping[str, Pairs]) -> pa.Table:
     """Every match, a document's most similar first (then the earliest snapshot, then the least id).
 
     `first_seen`: the earliest snapshot in which the document, or a match of it, was seen.
     """
-    dates = {r.snapshot: r.partition_date for r in (release, *others)}
-    rows = [
-        (doc_id, -jaccard, dates[snapshot], other, snapshot)
-        for snapshot, (pairs, similarity) in found.items()
-        for (doc_id, other), jaccard in zip(pairs.tolist(), similarity.tolist(), strict=True)
-    ]
-    seen: dict[int, str] = {}
-    for doc_id, _, _, _, snapshot in rows:
-        seen[doc_id] = min(seen.get(doc_id, release.snapshot), snapshot, key=lambda s: dates[s])
-    columns = [
-        (doc_id, snapshot, other, -jaccard, seen[doc_id]) for doc_id, jaccard, _, other, snapshot in sorted(rows)
-    ]
-    names = SCHEMAS["matches"].names
-    return pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in columns], schema=SCHEMAS["matches"])
+    ordered = sorted((release, *others), key=lambda r: (r.partition_date, r.snapshot))
+    rank = {each.snapshot: place for place, each in enumerate(ordered)}
+    pairs = np.concatenate([np.empty((0, 2), np.int64), *(pairs for pairs, _ in found.values())])
+    jaccard = np.concatenate([np.empty(0, np.float32), *(similarity for _, similarity in found.values())])
+    place = np.repeat([rank[s] for s in found], [len(p) for p, _ in found.values()]).astype(np.int64)
+    order = np.lexsort((pairs[:, 1], place, -jaccard, pairs[:, 0]))
+    pairs, jaccard, place = pairs[order], jaccard[order], place[order]
+    _, document = np.unique(pairs[:, 0], return_inverse=True)
+    earliest = np.full(len(document), rank[release.snapshot])
+    np.minimum.at(earliest, document, place)
+    names = pa.array([each.snapshot for each in ordered], pa.string())
+    columns = [pairs[:, 0], names.take(pa.array(place)), pairs[:, 1], jaccard, names.take(pa.array(earliest[document]))]
+    return pa.table(columns, schema=SCHEMAS["matches"])
 
 
-def _signatures(lake: Lake, release: Release, wanted: Ids) -> NDArray[np.uint16]:
-    """The signatures (n, 112) of the wanted documents; reads only their files."""
-    ids, inverse = np.unique(wanted, return_inverse=True)
-    parts = [np.empty((0, HASHES), np.uint16)]
-    files = {int(entry.unit): entry for entry in lake.manifest(release.datasets["minhash"]).files}
-    for index in np.unique(ids >> OFFSET_BITS):
-        table = lake.read_file(files[int(index)], ["doc_id", *BAND_COLUMNS])
-        parts.append(signature_rows(table.filter(pc.is_in(table.column("doc_id"), pa.array(ids)))))
-    return np.concatenate(parts)[inverse]
+def match_counts(matches: pa.Table, snapshot: str) -> dict[str, int]:
+    """Documents of a snapshot that others hold too: all, those that an earlier one has seen, and those that this one
+    has seen first and a later one holds again, which it would supersede; nothing is removed for it."""
+    documents = pc.count_distinct(matches.column("doc_id")).as_py()
+    own = matches.filter(pc.equal(matches.column("first_seen"), snapshot))
+    superseding = pc.count_distinct(own.column("doc_id")).as_py()
+    return {"documents": documents, "seen_earlier": documents - superseding, "would_supersede": superseding}
 
 
-def unique_pairs(pairs: Sequence[Ids]) -> Ids:
-    """All pairs once, sorted."""
-    return np.unique(np.concatenate([np.empty((0, 2), np.int64), *pairs]), axis=0)
+def _inputs(release: Release) -> dict[str, str]:
+    """What a join reads of a release."""
+    return {f"{kind}/{release.snapshot}": release.datasets[kind] for kind in ("index", "minhash")}
+
+
+def _unit(release: Release, other: Release) -> Unit:
+    """The unit of two releases, the same from either side."""
+    key = "+".join(sorted([release.snapshot, other.snapshot]))
+    return Unit(key, {**_inputs(release), **_inputs(other)}, {"other": other})
+
+
+def _recorded(lake: Lake, stage: Stage, unit: Unit) -> bool:
+    """Whether the unit was done before; its files may be lost meanwhile."""
+    recipe = stage.recipe(unit.inputs, unit.key)
+    return lake.storage.get(f"units/{stage.name}/{recipe}.json") is not None
+
+
+def _as_table(release: Release, other: Release, pairs: Ids, similarity: NDArray[np.float32]) -> pa.Table:
+    """Pairs as they are stored: the snapshot whose id is less comes first, rows sorted."""
+    sides = pairs if release.snapshot < other.snapshot else pairs[:, ::-1]
+    order = np.lexsort((sides[:, 1], sides[:, 0]))
+    return pa.table([sides[order, 0], sides[order, 1], similarity[order]], schema=SCHEMAS["pairs"])
+
+
+def _from_table(release: Release, other: Release, table: pa.Table) -> Pairs:
+    """Stored pairs as (doc_id here, doc_id there)."""
+    sides = np.stack([table.column("doc_id").to_numpy(), table.column("match_doc_id").to_numpy()], axis=1)
+    return sides if release.snapshot < other.snapshot else sides[:, ::-1], table.column("jaccard").to_numpy()

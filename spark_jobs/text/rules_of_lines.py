@@ -226,21 +226,30 @@ def facts_of_line(points: NDArray[np.int32], start: int, end: int, words: int, t
 
 
 @inner
+def _uncited(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> int:
+    """The end of points[start:end] without the citation markers at its end."""
+    while end > start and points[end - 1] == 93:
+        opening = end - 2
+        while opening >= start and points[opening] != 91 and points[opening] != 93:
+            opening -= 1
+        if opening < start or citation(points, opening, end, table) != end - opening:
+            break
+        end = opening
+    return end
+
+
+@inner
 def _ends(points: NDArray[np.int32], start: int, end: int, table: NDArray[np.uint32]) -> bool:
     """Whether the line, citations removed, ends with . ? ! or \" and not with three dots."""
-    moved = True
-    while moved and end > start and points[end - 1] == 93:
-        moved = False
-        for length in range(2, min(18, end - start) + 1):
-            if points[end - length] == 91 and citation(points, end - length, end, table) == length:
-                end -= length
-                moved = True
-                break
+    end = _uncited(points, start, end, table)
     if end == start:
         return False
     last = points[end - 1]
-    dots = end - start >= 3 and last == 46 and points[end - 2] == 46 and points[end - 3] == 46
-    return not dots and (last == 46 or last == 63 or last == 33 or last == 34)
+    dots = 0
+    while dots < 3 and end > start and points[end - 1] == 46:
+        dots += 1
+        end = _uncited(points, start, end - 1, table)
+    return dots < 3 and (last == 46 or last == 63 or last == 33 or last == 34)
 
 
 @inner

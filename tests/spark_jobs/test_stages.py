@@ -27,6 +27,7 @@ from quality.removals import wrong_removals
 from spark_jobs import annotate, curate, decide, deduplicate, extract
 from spark_jobs.clusters import verification
 from spark_jobs.policies.model import Edits
+from spark_jobs.survivors import KINDS
 from spark_jobs.text.similarity import exact_jaccard
 from spark_jobs.web.documents import ExtractConfig
 
@@ -64,7 +65,7 @@ def test_every_stage_accounts_for_every_record(mill: Any, tiny_crawl: Any) -> No
     accounted = account(mill, "A", "decisions").removed
     assert Counter(accounted) == removed
     rules = [rule["name"] for rule in policy()["rules"]]
-    assert set(accounted) == {*rules, "exact_duplicate", "near_duplicate"}, "also rules that never fired"
+    assert set(accounted) == {*rules, *KINDS}, "also rules that never fired"
     assert 0 in accounted.values()
     assert removed["short"] == kinds["short"]
 

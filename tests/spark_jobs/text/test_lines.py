@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gristmill.signals.lines import LINES
@@ -59,6 +59,7 @@ texts = st.lists(st.one_of(pieces, st.just(" "), st.text(max_size=3)), max_size=
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(texts, min_size=1, max_size=3))
+@example(["dots...[12].", "dots.[1].[edit].", "ends![01234567890123456789]", "ends! ]"])
 def test_masks_and_edits_are_those_of_the_published_filters(documents: list[str]) -> None:
     table, rows = measure(*documents)
     edited = apply_line_mask(pa.array(documents, pa.string()), table["c4_datatrove"], True).to_pylist()
