@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 PRODUCT = ("gristmill", "spark_jobs", "quality", "training", "dags")
 # airflow.sdk and airflow.providers.standard come with the packages that are named for them.
-COVERED_BY = {"apache-airflow-core": "apache-airflow", "apache-airflow-task-sdk": "apache-airflow"}
+COVERED_BY = {"apache-airflow-core": "apache-airflow", "apache-airflow-task-sdk": "apache-airflow", "llvmlite": "numba"}
 
 
 def normalised(name: str) -> str:
