@@ -11,8 +11,9 @@ from gristmill.lake import Lake, LakeError
 ROOTS = ("releases/current", "verdicts", "models", "checkpoints")
 """What they name is kept with all that it was made from."""
 
-LEAVES = ("reports",)
-"""What they name is kept alone: every failed run has a report, which must not keep that run's data."""
+LEAVES = ("reports", "index")
+"""What they name is kept alone: every failed run has a report, which must not keep that run's data; the merged index
+segment holds what the segments that it was made of hold."""
 
 
 def named_manifests(lake: Lake) -> set[str]:

@@ -35,11 +35,22 @@ def exact_representatives(content: NDArray[np.uint64]) -> Ids:
 
 def signature_representatives(values: NDArray[np.uint16], among: Ids) -> Ids:
     """For each of the places `among`, the first of them with the same signature if many have it, else itself."""
-    own, alone = values[among], np.arange(len(among))
-    order, starts = runs(band_keys(own, 0, HASHES))
+    order, starts = runs(band_keys(values, 0, HASHES)[among])
     first = firsts(order, starts)
-    many = np.bincount(first, minlength=len(among))[first] >= ALL_PAIRS_BELOW
-    return among[np.where(many & np.all(own[first] == own, axis=1), first, alone)]
+    many = np.flatnonzero(np.bincount(first, minlength=len(among))[first] >= ALL_PAIRS_BELOW)
+    many = many[_equal_rows(values, among[first[many]], among[many])]
+    found = among.copy()
+    found[many] = among[first[many]]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _equal_rows(values: NDArray[np.uint16], left: Ids, right: Ids) -> NDArray[np.bool_]:
+    """Whether values[left[k]] equals values[right[k]]; no copy of a signature is made."""
+    found = np.empty(len(left), np.bool_)
+    for k in range(len(left)):
+        found[k] = np.all(values[left[k]] == values[right[k]])
+    return found
 
 
 def candidate_pairs(signatures: Signatures, exact: Ids, shape: Shape, threads: int) -> Ids:
@@ -50,9 +61,13 @@ def candidate_pairs(signatures: Signatures, exact: Ids, shape: Shape, threads: i
     places = np.flatnonzero((exact == np.arange(len(exact))) & (signatures.shingles > 0))
     first = signature_representatives(signatures.values, places)
     searched = places[first == places]
-    values = signatures.values[searched]
+
+    def band_pairs(band: int) -> NDArray[np.uint64]:
+        # Keys of all places, then those that are searched: 8 bytes a document and thread, not a copy of 224.
+        return bucket_pairs(shape.keys(signatures.values, band)[searched])
+
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(lambda band: bucket_pairs(shape.keys(values, band)), range(shape.bands)))
+        found = list(pool.map(band_pairs, range(shape.bands)))
     packed = np.unique(np.concatenate(found))
     pairs = searched[np.stack([packed >> np.uint64(32), packed & np.uint64(0xFFFFFFFF)], axis=1).astype(np.int64)]
     equal = np.stack([first, places], axis=1)[first != places]
