@@ -35,7 +35,9 @@ def frequent_lines(lake: Lake, digests: Mapping[str, str]) -> list[tuple[str, in
     order = [("doc_id_count_distinct", "descending"), ("doc_id_min", "ascending"), ("value", "ascending")]
     found = []
     for row in groups.sort_by(order).slice(0, SHOWN).to_pylist():
-        mine = pc.and_(pc.equal(table["value"], row["value"]), pc.equal(table["doc_id"], row["doc_id_min"]))
+        mine = pc.and_(
+            pc.equal(table["value"], pa.scalar(row["value"], pa.uint64())), pc.equal(table["doc_id"], row["doc_id_min"])
+        )
         line = pc.min(table.filter(mine)["line"]).as_py()
         found.append((f"{row['host']} {row['doc_id_min']}:{line}", row["doc_id_count_distinct"]))
     return found
