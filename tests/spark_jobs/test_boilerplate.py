@@ -19,6 +19,8 @@ from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.storage import PosixStorage
 from spark_jobs import annotate, boilerplate, curate, decide, deduplicate, extract
 from spark_jobs.boilerplate import BoilerplateConfig, masks, read_hosts, read_lines, repeated
+from spark_jobs.edits import edited
+from spark_jobs.policies.model import Edits
 from spark_jobs.text.lines import lines
 from tests.spark_jobs.text.test_line_hashes import folded
 
@@ -116,7 +118,7 @@ def test_any_partition_and_part_finds_what_a_plain_count_finds(
     order = list(range(len(pages)))
     assert found(tmp_path / "one", pages) == expected(pages, order)
     # Files of any size, in any order, and lines counted in several parts; ids ascend as before, so copies are the same.
-    monkeypatch.setattr(boilerplate, "LINES_AT_ONCE", 7)
+    monkeypatch.setattr(boilerplate, "LINES_AT_ONCE", 40)
     cuts = sorted(draw.choices(order, k=3))
     places = [sum(i >= cut for cut in cuts) << OFFSET_BITS | i for i in order]
     assert found(tmp_path / "many", pages, places) == expected(pages, order)
@@ -158,6 +160,14 @@ def test_a_line_that_one_page_repeats_counts_once(tmp_path: Path) -> None:
 def test_no_document(tmp_path: Path) -> None:
     hosts = read_hosts(Lake(PosixStorage(tmp_path)), [], SCHEMAS["duplicates"].empty_table(), CONFIG)
     assert len(repeated(Lake(PosixStorage(tmp_path)), [], hosts, CONFIG)) == 0
+
+
+def test_a_text_without_repeated_lines_stays_as_the_other_edits_leave_it() -> None:
+    text = pa.array(["one\x1cline  of\ttext", f"{BANNER}\nanother"])
+    on, _ = edited(text, pa.array([None, b"\1"]), Edits(boilerplate=True))
+    off, _ = edited(text, None, Edits())
+    assert on[0] == off[0]
+    assert on.to_pylist()[1] == "another"
 
 
 STAGES = (extract, annotate, deduplicate, decide, curate)
