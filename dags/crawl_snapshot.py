@@ -45,7 +45,7 @@ with DAG(
     )
     deduplicate = StageOperator(
         task_id="deduplicate", module="spark_jobs.deduplicate", pool="spark",
-        inputs=made_by(("documents", "minhash")),
+        inputs=made_by(("documents", "lines", "minhash")),
     )  # fmt: skip
     decide = StageOperator(
         task_id="decide", module="spark_jobs.decide", pool="spark",
@@ -53,7 +53,7 @@ with DAG(
     )  # fmt: skip
     curate = StageOperator(
         task_id="curate", module="spark_jobs.curate", pool="spark",
-        inputs=made_by(("documents", "heuristics", "lines", "minhash", "decisions")),
+        inputs=made_by(("documents", "heuristics", "lines", "minhash", "boilerplate", "decisions")),
     )  # fmt: skip
     measure = StageOperator(task_id="measure", module="quality.measure", inputs=MEASURED, pool="default_pool")
     gate = StageOperator(

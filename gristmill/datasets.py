@@ -7,7 +7,8 @@ SIGNAL_FAMILIES = ("url", "language", "heuristics", "lines", "content", "pii", "
 
 MADE_BY = {
     "documents": "extract", "rejects": "extract", **dict.fromkeys(SIGNAL_FAMILIES, "annotate"),
-    "duplicates": "deduplicate", "decisions": "decide", "corpus": "curate", "index": "curate", "metrics": "measure",
+    "duplicates": "deduplicate", "boilerplate": "deduplicate", "decisions": "decide", "corpus": "curate",
+    "index": "curate", "metrics": "measure",
 }  # fmt: skip
 """Dataset of a snapshot -> its stage, which is the task of that name in crawl_snapshot."""
 

@@ -52,6 +52,9 @@ SCHEMAS: dict[str, pa.Schema] = {
         ("cluster_size", pa.int32()),
         ("pairs", pa.list_(pa.struct([("doc_id", pa.int64()), ("jaccard", pa.float32())]))),
     ),
+    "boilerplate": _schema(
+        _ID, ("mask", pa.binary()), ("lines", pa.int32()), ("bytes", pa.int32()), ("capped", pa.bool_()),
+    ),
     "decisions": _schema(
         _ID, ("kept", pa.bool_()), ("reason", pa.string()), ("value", pa.float64()), ("threshold", pa.float64()),
         ("duplicate_of", pa.int64()), ("cluster_id", pa.int64()), ("cluster_size", pa.int32()),

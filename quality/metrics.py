@@ -21,6 +21,7 @@ from gristmill.lake import Account, Lake, Manifest
 from gristmill.schemas import SCHEMAS
 from gristmill.signals.pii import PII_TYPES
 from quality.audit import audit
+from quality.boilerplate import frequent_lines
 from quality.removals import wrong_removals
 
 MAX_KEYS = 1000
@@ -72,6 +73,7 @@ def snapshot_metrics(lake: Lake, snapshot: Snapshot, digests: Mapping[str, str])
     _extract(metrics, lake, snapshot, digests)
     _annotate(metrics, lake, digests)
     _deduplicate(metrics, lake, digests)
+    _boilerplate(metrics, lake, digests)
     _decide(metrics, lake, digests)
     _curate(metrics, lake, digests)
     _audit(metrics, lake, digests)
@@ -145,6 +147,19 @@ def _deduplicate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> No
     metrics.total("deduplicate", "clusters", first.num_rows)
     metrics.series("deduplicate", "clusters", "size", sorted(sizes.items(), key=lambda item: int(item[0])))
     metrics.total("deduplicate", "largest_cluster", max(map(int, sizes), default=0))
+
+
+def _boilerplate(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
+    """Lines that many pages of a host share: what was found, and what went from the kept texts."""
+    table = lake.read(digests["boilerplate"], ["lines", "capped"])
+    used = table.filter(pc.invert(table.column("capped")))
+    metrics.total("deduplicate", "boilerplate_documents", used.num_rows)
+    metrics.total("deduplicate", "boilerplate_lines", pc.sum(used.column("lines")).as_py() or 0)
+    metrics.total("deduplicate", "boilerplate_capped", table.num_rows - used.num_rows)
+    metrics.series("deduplicate", "boilerplate_pages", "line", frequent_lines(lake, digests))
+    other = (lake.manifest(digests["corpus"]).account or Account(0, 0)).other
+    for name in ("boilerplate_documents", "boilerplate_bytes"):
+        metrics.total("curate", name, other.get(name, 0))
 
 
 def _decide(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:

@@ -27,6 +27,7 @@ from gristmill.lake import Lake, canonical_json, sha256_json
 from gristmill.process import run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
 from gristmill.release import DATASETS, candidate_digest
+from quality.boilerplate import examples as examples_of_lines
 from quality.examples import examples
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
@@ -146,6 +147,7 @@ def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: s
         "pii": metrics.get("type", {}).get("annotate.pii", []),
         "rules": _section(inputs, ("decisions", "documents"), lambda d, t: examples(lake, d, t)),
         "duplicates": _section(inputs, ("duplicates", "documents"), lambda d, t: _largest_clusters(lake, d, t)),
+        "repeated": _repeated(lake, inputs, metrics),
         "cost": _cost(lake, snapshot.id, run_id),
     }  # fmt: skip
 
@@ -153,6 +155,12 @@ def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: s
 def _section(inputs: Mapping[str, str], names: tuple[str, str], build: Callable[[str, str], Any]) -> Any:
     first, second = (inputs.get(name) for name in names)
     return build(first, second) if first and second else None
+
+
+def _repeated(lake: Lake, inputs: Mapping[str, str], metrics: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The most frequent lines that many pages of a host share, read from one document each."""
+    lines = metrics.get("line", {}).get("deduplicate.boilerplate_pages", [])
+    return examples_of_lines(lake, inputs["documents"], lines) if "documents" in inputs else []
 
 
 def _never_fired(lake: Lake, inputs: Mapping[str, str]) -> list[str]:

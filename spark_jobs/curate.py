@@ -30,13 +30,14 @@ from spark_jobs.policies.registry import installed
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.text.heuristics import heuristics
 from spark_jobs.text.languages import languages
+from spark_jobs.text.line_masks import either, masked_bytes
 from spark_jobs.text.minhash import minhash
 
 NAME, VERSION = "curate", 2
-INPUTS = ("documents", "heuristics", "lines", "minhash", "decisions")
+INPUTS = ("documents", "heuristics", "lines", "minhash", "boilerplate", "decisions")
 CARRIED = ("doc_id", "url", "canonical_url", "host", "captured", "published", "title", "cluster_id", "cluster_size")
 KERNELS = ("language", "heuristics", "lines", "pii", "minhash")
-TOO_SHORT = "too_short_after_edits"
+TOO_SHORT, BOILERPLATE = "too_short_after_edits", "boilerplate"
 
 
 class CurateConfig(Settings):
@@ -82,7 +83,9 @@ def shard_bounds(ids: NDArray[np.int64], sizes: NDArray[np.int64], shard_bytes: 
 
 
 def _units(lake: Lake, inputs: Mapping[str, str], bounds: Sequence[int], edits: Edits) -> list[Unit]:
-    names = ("documents", "decisions", *(["lines"] if edits.lines else []))
+    names = ["documents", "decisions"]
+    names += ["lines"] if edits.lines else []
+    names += [BOILERPLATE] if edits.boilerplate else []
     files = {name: lake.manifest(inputs[name]).files for name in names}
     return [_unit(number, low, high, files) for number, (low, high) in enumerate(pairwise(bounds))]
 
@@ -103,7 +106,8 @@ def compute(lake: Lake, unit: Unit, edits: Edits) -> UnitOutput:
     documents = _kept_rows(lake, unit, edits)
     doc_id = documents.column("doc_id").combine_chunks()
     before = documents.column("text").combine_chunks()
-    text, masked = edited(before, documents.column(edits.lines).combine_chunks() if edits.lines else None, edits)
+    repeated = documents.column(BOILERPLATE).combine_chunks() if edits.boilerplate else None
+    text, masked = edited(before, _dropped(documents, repeated, edits), edits)
     spoken = languages(doc_id, text)
     measured = heuristics(doc_id, text, spoken.column("language").combine_chunks())
     columns = {
@@ -119,8 +123,25 @@ def compute(lake: Lake, unit: Unit, edits: Edits) -> UnitOutput:
     table = pa.table({name: columns[name] for name in SCHEMAS["corpus"].names})
     long_enough = table.filter(pc.invert(too_short(measured, edits)))
     dropped = table.num_rows - long_enough.num_rows
-    account = Account(table.num_rows, long_enough.num_rows, {TOO_SHORT: dropped} if dropped else {})
+    other = _boilerplate(before, repeated) if repeated is not None else {}
+    account = Account(table.num_rows, long_enough.num_rows, {TOO_SHORT: dropped} if dropped else {}, other=other)
     return UnitOutput({"corpus": long_enough}, {"corpus": account})
+
+
+def _dropped(documents: pa.Table, repeated: pa.Array | None, edits: Edits) -> pa.Array | None:
+    """One mask per text, of the lines that any edit drops."""
+    rules = documents.column(edits.lines).combine_chunks() if edits.lines else None
+    if rules is None or repeated is None:
+        return repeated if rules is None else rules
+    return either(rules, repeated)
+
+
+def _boilerplate(text: pa.Array, repeated: pa.Array) -> dict[str, int]:
+    """What the account says of the repeated lines that went."""
+    return {
+        "boilerplate_documents": len(repeated) - repeated.null_count,
+        "boilerplate_bytes": int(masked_bytes(text, repeated).sum()),
+    }
 
 
 def _kept_rows(lake: Lake, unit: Unit, edits: Edits) -> pa.Table:
@@ -137,6 +158,10 @@ def _kept_rows(lake: Lake, unit: Unit, edits: Edits) -> pa.Table:
                 raise LakeError(f"unit {entry.unit}: documents and {dataset} do not hold the same documents")
             for name in names:
                 table = table.append_column(name, beside.column(name))
+        if edits.boilerplate:
+            rows = lake.read_file(unit.payload[BOILERPLATE][place], ["doc_id", "mask"])
+            at = pc.index_in(table.column("doc_id"), rows.column("doc_id"))
+            table = table.append_column(BOILERPLATE, rows.column("mask").take(at))
         doc_id = table.column("doc_id")
         inside = pc.and_(pc.greater_equal(doc_id, unit.payload["low"]), pc.less(doc_id, unit.payload["high"]))
         parts.append(table.filter(pc.and_(inside, table.column("kept"))))

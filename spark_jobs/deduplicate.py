@@ -19,6 +19,7 @@ from gristmill.process import run_main, say
 from gristmill.profile import Profile
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.units import Stage, Unit, UnitOutput, in_process, in_threads, run_stage, threads
+from spark_jobs.boilerplate import BoilerplateConfig, run_boilerplate
 from spark_jobs.clusters.addresses import same_address
 from spark_jobs.clusters.candidates import candidate_pairs, exact_representatives
 from spark_jobs.clusters.components import duplicates_table
@@ -31,6 +32,7 @@ from spark_jobs.text.similarity import estimates
 
 NAME, VERSION = "deduplicate", 2
 INPUTS = ("minhash", "documents")
+"""What `duplicates` is made of; its lines are read for `boilerplate`."""
 
 
 class DeduplicateConfig(Shape):
@@ -43,12 +45,13 @@ class DeduplicateSettings(DeduplicateConfig):
     """`in_process_documents`: snapshots of up to so many documents (330 bytes of memory each) need no Spark."""
 
     in_process_documents: int = Field(default=10_000_000, ge=0)
+    boilerplate: BoilerplateConfig = BoilerplateConfig()
 
 
 def run(context: StageContext) -> Attempt:
     """The whole stage; a unit is the rows of one input file, and all are found together."""
     settings = context.profile.stage(NAME, DeduplicateSettings)
-    config = DeduplicateConfig(**settings.model_dump(exclude={"in_process_documents"}))
+    config = DeduplicateConfig(**settings.model_dump(exclude={"in_process_documents", "boilerplate"}))
     minhash = context.lake.manifest(context.inputs["minhash"]).files
 
     @cache
@@ -65,6 +68,7 @@ def run(context: StageContext) -> Attempt:
     with context.attempt(NAME, config) as attempt:
         manifest = run_stage(context.lake, stage, units, in_process, attempt)["duplicates"]
         attempt.summary.update(_summary(context.lake.read(manifest.digest, ["exact_group", "url_group", "cluster_id"])))
+        run_boilerplate(context, attempt, manifest.digest, settings.boilerplate)
     return attempt
 
 
@@ -133,7 +137,9 @@ def _small(profile: Profile, lake: Lake, inputs: Mapping[str, str]) -> bool:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the stage as a process."""
-    stage_main(NAME, "Find exact and near duplicates within a snapshot.", INPUTS, run, argv, small=_small)
+    stage_main(
+        NAME, "Find duplicates and repeated lines within a snapshot.", (*INPUTS, "lines"), run, argv, small=_small
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,10 @@ from spark_jobs.text.pii import mask, pii
 def edited(text: pa.Array, dropped: pa.Array | None, edits: Edits) -> tuple[pa.Array, pa.Array]:
     """(n texts after the edits, spans of personal data masked in each: int32). `dropped`: masks of their lines."""
     if dropped is not None or edits.citations:
-        text = apply_line_mask(text, pa.nulls(len(text), pa.binary()) if dropped is None else dropped, edits.citations)
+        dropped = pa.nulls(len(text), pa.binary()) if dropped is None else dropped
+        fewer = apply_line_mask(text, dropped, edits.citations)
+        # Published line rules strip every line of every text; repeated lines are taken from the texts that have any.
+        text = fewer if edits.lines or edits.citations else pc.if_else(dropped.is_valid(), fewer, text)
     text = clean(text)
     if not edits.mask_pii:
         return text, pa.array(np.zeros(len(text), np.int32))

@@ -53,7 +53,7 @@ FAMILIES = (
     Family("url", 1, lambda d, _, lists: url_signals(d["doc_id"], d["url"], lists), url_lists=True),
     Family("language", 2, lambda d, *_: languages(d["doc_id"], d["text"])),
     Family("heuristics", 3, lambda d, spoken, _: heuristics(d["doc_id"], d["text"], spoken), by_language=True),
-    Family("lines", 2, lambda d, spoken, _: lines(d["doc_id"], d["text"], spoken), by_language=True),
+    Family("lines", 3, lambda d, spoken, _: lines(d["doc_id"], d["text"], spoken), by_language=True),
     Family("content", 1, lambda d, spoken, _: content(d["doc_id"], d["text"], spoken), by_language=True),
     Family("pii", 1, lambda d, *_: pii(d["doc_id"], d["text"])),
     Family("minhash", 3, lambda d, *_: minhash(d["doc_id"], d["text"])),

@@ -56,12 +56,14 @@ def _others() -> None:
 
     from spark_jobs.text.content import content
     from spark_jobs.text.languages import languages
+    from spark_jobs.text.line_masks import either, masked_bytes
     from spark_jobs.text.lines import apply_line_mask, lines
     from spark_jobs.text.minhash import minhash
 
     doc_id, text, language = pa.array([0]), pa.array([_TEXT]), pa.array(["en"])
     masks = lines(doc_id, text, language).column("c4_datatrove").combine_chunks()
     apply_line_mask(text, masks, True)
+    masked_bytes(text, either(masks, masks))
     content(doc_id, text, language)
     languages(doc_id, text)
     minhash(doc_id, text)

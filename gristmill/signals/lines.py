@@ -2,7 +2,8 @@
 
 Lines are those of Python's `str.splitlines` (all Unicode line ends), as in the published code. Bit i of a mask,
 the least significant of byte i // 8 first, is set where line i is dropped; `apply_line_mask` in
-`spark_jobs.text.lines` edits a text by it. A line counts for the first rule that drops it.
+`spark_jobs.text.lines` edits a text by it. A line counts for the first rule that drops it. `line_hashes` are what
+lines that many pages of a host share are found by.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ LINES: tuple[Signal, ...] = (
     _mask("c4_original", _ORIGINAL),
     _mask("c4_datatrove", _DATATROVE),
     _mask("refinedweb", _DCLM),
+    Signal("line_hashes", pa.list_(pa.uint64()), "48-bit hash << 16 | bytes", "one per line, equal for equal "
+           "lines in lower case, digit runs as 0, white space collapsed; 0 for a blank line", "ours", "folded lines"),
     count("split_lines", "lines", "lines by str.splitlines, blank ones too", "ours"),
     count("citations", "markers", "[n], [], [edit] and [citation needed]: removed from kept lines under C4", _ORIGINAL),
     count("c4_original_no_end_mark_lines", "lines", "no . ? ! \" at the end, or ... there", _ORIGINAL),

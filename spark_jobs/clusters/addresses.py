@@ -39,11 +39,11 @@ def _file(lake: Lake, entry: FileEntry) -> tuple[NDArray[np.uint64], NDArray[np.
     captured = (
         table.column("captured").cast(pa.timestamp("s", "UTC")).cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
     )
-    return _hashes(*utf8_buffers(urls)), urls.is_valid().to_numpy(zero_copy_only=False), captured.to_numpy()
+    return string_hashes(*utf8_buffers(urls)), urls.is_valid().to_numpy(zero_copy_only=False), captured.to_numpy()
 
 
 @njit(cache=True, nogil=True)
-def _hashes(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.uint64]:
+def string_hashes(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.uint64]:
     """128-bit hashes (n, 2) of n strings."""
     found = np.empty((len(offsets) - 1, 2), np.uint64)
     for row in range(len(offsets) - 1):

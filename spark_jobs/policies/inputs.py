@@ -44,8 +44,9 @@ def families(policy: Policy, registry: Registry) -> tuple[str, ...]:
 
 
 def edit_families(policy: Policy) -> tuple[str, ...]:
-    """The families that curate reads to edit text by this policy. Not `pii`: it looks through the edited text."""
-    return ("lines",) if policy.edits.lines else ()
+    """The datasets that curate reads to edit text by this policy. Not `pii`: it looks through the edited text."""
+    edits = policy.edits
+    return (*(["lines"] if edits.lines else []), *(["boilerplate"] if edits.boilerplate else []))
 
 
 def digest_of(lake: Lake, snapshot: str, dataset: str) -> str | None:

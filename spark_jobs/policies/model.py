@@ -93,12 +93,14 @@ class Final(Settings):
 class Edits(Settings):
     """What curate does to kept text.
 
-    `lines`: column of the family `lines` that says which lines go; null keeps all. `citations`: drop `[3]`,
+    `lines`: column of the family `lines` that says which lines go; null keeps all. `boilerplate`: lines that many
+    pages of the host share go too, as the dataset of that name says. `citations`: drop `[3]`,
     `[edit]` and `[citation needed]`. `mask_pii`: true for all types, or the list of types to mask; they are looked
     for in the edited text, not taken from the family `pii`.
     """
 
     lines: str | None = None
+    boilerplate: bool = False
     citations: bool = False
     mask_pii: bool | list[str] = False
     final: Final = Final()

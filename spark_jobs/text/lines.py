@@ -12,6 +12,7 @@ from spark_jobs.text.classes import classes
 from spark_jobs.text.decode import decode, encode
 from spark_jobs.text.family import table_of
 from spark_jobs.text.kernel import inner
+from spark_jobs.text.line_hashes import line_hashes
 from spark_jobs.text.rules_of_lines import (
     BELOW_FIVE,
     BELOW_THREE,
@@ -59,6 +60,7 @@ def lines(doc_id: pa.Array, text: pa.Array, language: pa.Array) -> pa.Table:
     if rows:
         _measure(offsets, data, classes(), figures, masks, ends)
     columns = {name: _binary(ends[i], masks[i]) for i, name in enumerate(MASKS)}
+    columns["line_hashes"] = line_hashes(text)
     return table_of(doc_id, LINES, figures, columns)
 
 

@@ -172,6 +172,7 @@ class Mill:
             },
             "minhash": ([{"doc_id": d, **signature} for d in pages], Account(4, 4)),
             "duplicates": ([{"doc_id": d, **cluster} for d in (first, twin)], None),
+            "boilerplate": ([{"doc_id": first, "mask": b"\1", "lines": 1, "bytes": 40, "capped": False}], None),
             "decisions": (decisions, Account(4, 2, {"too_short": 1, "near_duplicate": 1})),
             "corpus": ([{"doc_id": first, "text": "T"}], Account(2, 1, {"too_short_after_edits": 1})),
             "index": ([{"band": 0, "key": 1, "doc_id": first}], None),

@@ -110,6 +110,7 @@ def make_mill(folder: Path, documents: Mapping[str, DocumentRow]) -> Mill:
         made.publish(dataset, _by_file(dataset, columns, documents))
     made.publish("rejects", {"000000": (_rejects(), None), "000001": (SCHEMAS["rejects"].empty_table(), None)})
     made.publish("duplicates", {"snapshot": (_duplicates(documents), None)})
+    made.publish("boilerplate", {"000000": (SCHEMAS["boilerplate"].empty_table(), None)})
     made.publish("index", {"000": (SCHEMAS["index"].empty_table(), None)})
     return made
 

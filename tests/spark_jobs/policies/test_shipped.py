@@ -46,6 +46,7 @@ def test_what_the_policies_read() -> None:
     assert set(families(shipped("c4"), installed())) == {"content", "heuristics", "language", "lines"}
     assert {"documents", "pii"} <= set(families(shipped("gristmill"), installed()))
     assert edit_families(shipped("c4")) == ("lines",)
+    assert edit_families(shipped("gristmill")) == ("boilerplate",)
     assert "noai" in columns(shipped("gristmill"), installed())["documents"]
 
 
