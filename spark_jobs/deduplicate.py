@@ -42,7 +42,7 @@ class DeduplicateConfig(Shape):
 
 
 class DeduplicateSettings(DeduplicateConfig):
-    """`in_process_documents`: snapshots of up to so many documents (330 bytes of memory each) need no Spark."""
+    """`in_process_documents`: snapshots of up to so many documents (440 bytes of memory each) need no Spark."""
 
     in_process_documents: int = Field(default=10_000_000, ge=0)
     boilerplate: BoilerplateConfig = BoilerplateConfig()

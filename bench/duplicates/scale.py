@@ -17,7 +17,7 @@ from gristmill.lake import Lake
 from gristmill.process import say
 from gristmill.storage import PosixStorage
 
-BYTES_EACH = 330
+BYTES_EACH = 440
 """Memory of a document, as docs/deduplication.md states it."""
 
 

@@ -1,4 +1,4 @@
-"""The signatures of a snapshot in memory: about 270 bytes a document, and 60 more while they are searched."""
+"""The signatures of a snapshot in memory: about 270 bytes a document, and 170 more while they are searched."""
 
 from __future__ import annotations
 
