@@ -6,6 +6,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.bits import eight_bytes, widen_eight
+
+_HIGH = np.uint64(0x8080808080808080)
+
 
 @njit(cache=True, nogil=True)
 def decode(data: NDArray[np.uint8], start: int, end: int, out: NDArray[np.int32]) -> int:
@@ -15,6 +19,10 @@ def decode(data: NDArray[np.uint8], start: int, end: int, out: NDArray[np.int32]
     while i < end:
         byte = np.int32(data[i])
         if byte < 0x80:
+            if i + 8 <= end and not eight_bytes(data, i) & _HIGH:
+                widen_eight(data, i, out, count)
+                i, count = i + 8, count + 8
+                continue
             out[count] = byte
             i += 1
         elif byte < 0xE0:

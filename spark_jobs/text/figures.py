@@ -143,10 +143,10 @@ def of_c4(tally: NDArray[np.int64], out: NDArray[np.float64]) -> None:
 
 @inner
 def short_words(
-    points: NDArray[np.int32], chars: int, tokens: Tokens, count: int, which: int, anywhere: bool, short: StopTable,
+    points: NDArray[np.int32], chars: int, tokens: Tokens, different: int, which: int, anywhere: bool, short: StopTable,
     seen: NDArray[np.bool_], space: Room, out: NDArray[np.float64],
 ) -> None:  # fmt: skip
-    """Distinct words of the short list among the numbered tokens; with `anywhere` their occurrences too."""
+    """Distinct words of the short list among the `different` numbered tokens; with `anywhere` their occurrences too."""
     out[_STOP_WORDS] = out[_STOP_WORDS + 1] = np.nan
     if which < 0:
         return
@@ -155,8 +155,9 @@ def short_words(
         seen[slot] = False
     if anywhere:
         out[_STOP_WORDS + 1] = _anywhere(points, chars, which, short, seen)
-    for i in range(0 if anywhere else count):
-        if space.owner[i] == i and tokens.length[i] <= LONGEST:
+    for k in range(0 if anywhere else different):
+        i = space.firsts[k]
+        if tokens.length[i] <= LONGEST:
             slot = stop_slot(tokens.hash[i], which, short)
             if slot >= 0:
                 seen[slot] = True
@@ -168,13 +169,14 @@ def short_words(
 
 @inner
 def frequent_words(
-    hashes: NDArray[np.uint64], words: int, which: int, frequent: StopTable, raw: int, space: Room,
+    hashes: NDArray[np.uint64], different: int, which: int, frequent: StopTable, raw: int, space: Room,
     out: NDArray[np.float64],
 ) -> None:  # fmt: skip
-    """Occurrences of frequent words among the numbered words; null without a list."""
+    """Occurrences of frequent words among the `different` numbered words; null without a list."""
     occurrences = 0
-    for i in range(words if which >= 0 else 0):
-        if space.owner[i] == i and stop_slot(hashes[i], which, frequent) >= 0:
+    for k in range(different if which >= 0 else 0):
+        i = space.firsts[k]
+        if stop_slot(hashes[i], which, frequent) >= 0:
             occurrences += space.counts[i]
     if which >= 0:
         out[_STOP_WORDS + 1] = occurrences
@@ -201,15 +203,16 @@ def _anywhere(points: NDArray[np.int32], chars: int, which: int, table: StopTabl
 
 @inner
 def of_words(
-    tally: NDArray[np.int64], hashes: NDArray[np.uint64], words: int, space: Room, out: NDArray[np.float64]
-) -> None:
+    tally: NDArray[np.int64], hashes: NDArray[np.uint64], words: int, different: int, space: Room,
+    out: NDArray[np.float64],
+) -> None:  # fmt: skip
     """Signals of the numbered normalised words."""
     lorem = 0
     letters = space.until[words]
     for i in range(words - 1):
         lorem += hashes[i] == _LOREM_HASH and hashes[i + 1] == _IPSUM_HASH
     out[_RPV2], out[_RPV2 + 1] = words, share(letters, words)
-    out[_RPV2 + 2], out[_RPV2 + 3] = _distinct(words, space)
+    out[_RPV2 + 2], out[_RPV2 + 3] = share(different, words), _entropy(words, different, space)
     out[_LOREM] = share(lorem, letters + max(0, words - 1))
     out[_DIGITS_RPV2] = share(min(tally[of.DIGITS], letters), letters)
 
@@ -223,14 +226,12 @@ def as_shares(chars: int, letters: int, out: NDArray[np.float64]) -> None:
 
 
 @inner
-def _distinct(words: int, space: Room) -> tuple[float, float]:
-    """(distinct words / words, entropy of their distribution in nats)."""
-    distinct = 0
+def _entropy(words: int, different: int, space: Room) -> float:
+    """Entropy of the distribution of the `different` words, in nats; NaN without one."""
     entropy = 0.0
     once = np.log(1 / words) / words if words else 0.0
-    for i in range(words):
-        if space.owner[i] == i:
-            distinct += 1
-            part = space.counts[i] / words
-            entropy -= part * np.log(part) if space.counts[i] > 1 else once
-    return share(distinct, words), entropy if words else np.nan
+    for k in range(different):
+        count = space.counts[space.firsts[k]]
+        part = count / words
+        entropy -= part * np.log(part) if count > 1 else once
+    return entropy if words else np.nan

@@ -20,8 +20,9 @@ _SPREAD = np.uint64(0xD6E8FEB86659FD93)
 class Room(NamedTuple):
     """Working space for a document of as many words: a table of twice the size, and figures per word.
 
-    `owner`: the first place of an equal word or n-gram; `counts`: occurrences, at that place; `listed`: the places
-    of repeated ones; `until`: characters of the words before a place; `marks`: four bytes per slot of the table.
+    `owner`: the first place of an equal word or n-gram; `counts`: occurrences, at that place; `firsts`: these places;
+    `listed`: the places of repeated ones; `until`: characters of the words before a place; `marks`: four bytes per
+    slot of the table.
     """
 
     keys: NDArray[np.uint64]
@@ -29,6 +30,7 @@ class Room(NamedTuple):
     gram: NDArray[np.uint64]
     owner: NDArray[np.int32]
     counts: NDArray[np.int32]
+    firsts: NDArray[np.int32]
     listed: NDArray[np.int32]
     until: NDArray[np.int32]
     marks: NDArray[np.uint8]
@@ -43,7 +45,7 @@ def room(words: int) -> Room:
     return Room(
         np.empty(slots, np.uint64), np.empty(slots, np.int32), np.empty(words + 1, np.uint64),
         np.empty(words + 1, np.int32), np.empty(words + 1, np.int32), np.empty(words + 1, np.int32),
-        np.empty(words + 1, np.int32), np.empty(4 * slots, np.uint8),
+        np.empty(words + 1, np.int32), np.empty(words + 1, np.int32), np.empty(4 * slots, np.uint8),
     )  # fmt: skip
 
 
@@ -72,17 +74,52 @@ def place(space: Room, mask: int, value: np.uint64) -> tuple[int, bool]:
 
 
 @inner
-def _group(space: Room, size: int) -> None:
-    """Fill `owner` and `counts` from `gram` at the `listed` places."""
+def spread(value: np.uint64) -> int:
+    """The hash of an n-gram as a positive number of 32 bits, all of which depend on all of its bits."""
+    return int(np.int64(((value ^ (value >> np.uint64(32))) * _SPREAD) >> np.uint64(32)))
+
+
+@inner
+def mark(space: Room, size: int) -> int:
+    """Count the hashes in `owner` by a few of their bits in `marks`, 2 for more; the mask of these bits.
+
+    A byte each lies nearer than the table of `_group`, which so need not see what is there only once.
+    """
+    slots = len(space.marks)
+    while slots > 16 * size and slots > 8:
+        slots >>= 1
+    for slot in range(slots):
+        space.marks[slot] = 0
+    for k in range(size):
+        slot = space.owner[k] & (slots - 1)
+        space.marks[slot] = 1 if space.marks[slot] == 0 else 2
+    return slots - 1
+
+
+@inner
+def again(space: Room, size: int, kept: NDArray[np.int32]) -> int:
+    """Copy to `kept` the `listed` places whose hash in `owner` may be there again; their number."""
+    mask = mark(space, size)
+    count = 0
+    for k in range(size):
+        kept[count] = space.listed[k]
+        count += space.marks[space.owner[k] & mask] > 1
+    return count
+
+
+@inner
+def _group(space: Room, size: int) -> int:
+    """Fill `owner`, `counts` and `firsts` from `gram` at the `listed` places; the number of different ones."""
     slots = 8
     while slots < 2 * size:
         slots *= 2
     for slot in range(slots):
         space.values[slot] = -1
+    different = 0
     for k in range(size):
         i = space.listed[k]
         value = space.gram[i]
-        slot = int(np.int64(((value ^ (value >> np.uint64(32))) * _SPREAD) >> np.uint64(32))) & (slots - 1)
+        slot = spread(value) & (slots - 1)
         first = space.values[slot]
         while first >= 0 and space.gram[first] != value:
             slot = (slot + 1) & (slots - 1)
@@ -90,18 +127,21 @@ def _group(space: Room, size: int) -> None:
         if first < 0:
             first = space.values[slot] = i
             space.counts[i] = 0
+            space.firsts[different] = i
+            different += 1
         space.owner[i] = first
         space.counts[first] += 1
+    return different
 
 
 @leaf
-def number_words(hashes: NDArray[np.uint64], lengths: NDArray[np.int32], count: int, space: Room) -> None:
-    """Find equal words: `owner`, `counts` and `until` of `count` words, all of them in `listed`."""
+def number_words(hashes: NDArray[np.uint64], lengths: NDArray[np.int32], count: int, space: Room) -> int:
+    """Find equal words: all but `marks` of `count` words, all of them `listed`; the number of different ones."""
     space.until[0] = 0
     for i in range(count):
         space.gram[i], space.listed[i] = hashes[i], i
         space.until[i + 1] = space.until[i] + lengths[i]
-    _group(space, count)
+    return _group(space, count)
 
 
 @inner
@@ -125,6 +165,9 @@ def _lengthen(space: Room, size: int) -> int:
         neighbours = space.listed[k + 1] == i + 1
         space.listed[candidates] = i
         candidates += neighbours
+    for k in range(candidates):
+        space.owner[k] = spread(space.gram[space.listed[k]])
+    candidates = again(space, candidates, space.listed)
     _group(space, candidates)
     return _repeated(space, candidates)
 

@@ -113,7 +113,7 @@ def _measure(
         of_tokens(text.tokens, tally, out)
         _passages(points, chars, text, tally, look_up.characters.classes, space, line, spare, passages, out)
         _tokens_again(
-            points, chars, text.tokens, tally[TOKENS], visible.wide, lists[:, row], look_up.short, seen, space, out
+            points, chars, text.tokens, tally[TOKENS], visible, lists[:, row], look_up.short, seen, space, out
         )
         _words_again(chars, text.words, text.lengths, raw, lists[1, row], look_up.frequent, tally, space, out)
 
@@ -135,12 +135,12 @@ def _passages(
 
 @inner
 def _tokens_again(
-    points: NDArray[np.int32], chars: int, tokens: Tokens, count: int, windows: NDArray[np.uint64],
+    points: NDArray[np.int32], chars: int, tokens: Tokens, count: int, windows: NDArray[np.uint8],
     lists: NDArray[np.int64], short: StopTable, seen: NDArray[np.bool_], space: Room, out: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Stop words and repeated n-grams among the tokens."""
-    number_words(tokens.hash, tokens.length, count, space)
-    short_words(points, chars, tokens, count, lists[0], lists[1] < 0, short, seen, space, out)
+    different = number_words(tokens.hash, tokens.length, count, space)
+    short_words(points, chars, tokens, different, lists[0], lists[1] < 0, short, seen, space, out)
     top_grams(count, space, bool(np.bool_(True)), out[AT_TOP:])
     scanned_repeats(tokens.hash, count, windows, space, out[AT_DUP:])
 
@@ -152,9 +152,9 @@ def _words_again(
 ) -> None:  # fmt: skip
     """Frequent, distinct and repeated ones among the normalised words; shares of all that is repeated."""
     words = tally[NORMALISED]
-    number_words(hashes, lengths, words, space)
-    frequent_words(hashes, words, frequent_list, frequent, raw, space, out)
-    of_words(tally, hashes, words, space, out)
+    different = number_words(hashes, lengths, words, space)
+    frequent_words(hashes, different, frequent_list, frequent, raw, space, out)
+    of_words(tally, hashes, words, different, space, out)
     repeated = top_grams(words, space, bool(np.bool_(False)), out[AT_TOP_RPV2:])
     covered_repeats(repeated, space, out[AT_DUP_RPV2:])
     as_shares(chars, space.until[words], out)

@@ -22,10 +22,10 @@ _PHRASES = (
 )  # fmt: skip
 _TEXT = np.array([ord(c) for phrase in _PHRASES for c in phrase], np.int32)
 _FROM = np.cumsum([0, *(len(phrase) for phrase in _PHRASES)])
-_JOINED = np.zeros(32, np.uint32)
-"""Letters after the first space of the phrases by the letter before it, both as five bits."""
-for _before, _after in ("mi", "so", "yp", "ep", "sc", "eo", "ec", "si"):
-    _JOINED[ord(_before) & 31] |= 1 << (ord(_after) & 31)
+_JOINED = np.zeros(1024, np.uint32)
+"""Letters after the first space of the phrases by the two letters before it, each as five bits."""
+for _second, _before, _after in ("emi", "mso", "cyp", "iep", "esc", "seo", "sec", "msi"):
+    _JOINED[(ord(_second) & 31) << 5 | ord(_before) & 31] |= 1 << (ord(_after) & 31)
 _EDIT, _NEEDED, _SIGN_IN, _READ_MORE = 8, 9, 10, 11
 _BITS = np.array([LOREM, JAVASCRIPT, *[POLICY] * 6, 0, 0, 0, 0, BOILERPLATE])
 """What a phrase at any place of a line shows."""
@@ -61,7 +61,8 @@ def _same(points: NDArray[np.int32], at: int, end: int, phrase: int) -> bool:
 @inlined
 def phrases_at(points: NDArray[np.int32], start: int, space: int, end: int) -> int:
     """Bits of the phrases in points[start:end] whose first space is at `space`, which is not the first or last."""
-    if _JOINED[points[space - 1] & 31] >> (points[space + 1] & 31) & 1:
+    before = (points[space - 2] & 31) << 5 | points[space - 1] & 31
+    if _JOINED[before] >> (points[space + 1] & 31) & 1:
         return _phrases(points, start, space, end)
     return 0
 

@@ -45,7 +45,7 @@ _RUNS, _LETTERS, _MARKS, _CAPITALS, _LONE_CAPITALS = range(SIMPLE)
 LATIN = SCRIPTS.index("Latin")
 
 
-@inlined
+@inner
 def measure_run(
     points: NDArray[np.int32], start: int, end: int, look_up: Characters, tokens: Tokens, token: int,
     hashes: NDArray[np.uint64], lengths: NDArray[np.int32], word: int, letters_of: NDArray[np.int64],

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spark_jobs.text.grams import Room, clear, place
-from spark_jobs.text.kernel import eight_bytes, inlined, inner, leaf
+from spark_jobs.text.bits import eight_bytes
+from spark_jobs.text.grams import Room, again, clear, mark, place, spread
+from spark_jobs.text.kernel import inlined, inner, leaf
 from spark_jobs.text.word_rules import BASE
 
 _SHORT = 512
@@ -30,46 +31,58 @@ def power(exponent: int) -> np.uint64:
 
 
 @inlined
-def _window(windows: NDArray[np.uint64], at: int) -> np.uint64:
+def _window(windows: NDArray[np.uint8], at: int) -> int:
     """A hash of the _PREFIX bytes from byte `at` on."""
-    value = eight_bytes(windows, at) * _SPREAD ^ eight_bytes(windows, at + 8) * BASE
-    return (value ^ (value >> np.uint64(32))) * _SPREAD
+    return spread(eight_bytes(windows, at) * _SPREAD ^ eight_bytes(windows, at + 8) * BASE)
 
 
 @inner
-def _candidates(windows: NDArray[np.uint64], count: int, least: int, space: Room) -> int:
-    """List the places whose n-grams may be repeated: the next _PREFIX characters are, or the n-gram is shorter.
-
-    `marks` counts prefixes, 2 for more, by a few bits of their hashes, so some places are listed for nothing.
-    """
-    slots = len(space.marks)
-    while slots > 16 * count:
-        slots >>= 1
-    for slot in range(slots):
-        space.marks[slot] = 0
-    whole = space.until[count]
+def _candidates(windows: NDArray[np.uint8], count: int, least: int, space: Room) -> int:
+    """List the places whose n-grams may be repeated: the next _PREFIX characters are, or the n-gram is shorter."""
     for i in range(count):
-        start = space.until[i]
-        if start + _PREFIX <= whole:
-            slot = int(np.int64(_window(windows, start) >> np.uint64(33))) & (slots - 1)
-            space.owner[i] = slot
-            space.marks[slot] = 1 if space.marks[slot] == 0 else 2
+        space.owner[i] = _window(windows, space.until[i])
+    mask = mark(space, count)
     size = 0
     for i in range(count - least + 1):
-        start = space.until[i]
         space.listed[size] = i
-        size += space.until[i + least] - start < _PREFIX or space.marks[space.owner[i]] > 1
+        short = space.until[i + least] - space.until[i] < _PREFIX
+        size += short or space.marks[space.owner[i] & mask] > 1
     return size
+
+
+@inlined
+def _joined(space: Room, i: int, n: int) -> np.uint64:
+    """The hash of the n words from place `i` on, joined."""
+    return np.uint64(space.gram[i + n] - space.gram[i] * power(space.until[i + n] - space.until[i]))
+
+
+@inner
+def _scan(space: Room, size: int, n: int) -> int:
+    """Characters of the repeated n-grams at the first `size` places listed."""
+    for k in range(size):
+        space.owner[k] = spread(_joined(space, space.listed[k], n))
+    size = again(space, size, space.firsts)
+    mask = clear(space, size)
+    chars = after = 0
+    for k in range(size):
+        i = space.firsts[k]
+        if i < after:
+            continue
+        _, known = place(space, mask, _joined(space, i, n))
+        if known:
+            chars += space.until[i + n] - space.until[i]
+            after = i + n
+    return chars
 
 
 @leaf
 def scanned_repeats(
-    hashes: NDArray[np.uint64], count: int, windows: NDArray[np.uint64], space: Room, out: NDArray[np.float64]
+    hashes: NDArray[np.uint64], count: int, windows: NDArray[np.uint8], space: Room, out: NDArray[np.float64]
 ) -> None:
     """Characters of repeated 5- to 10-grams into out[0:6].
 
-    `hashes` of the words; `windows`: a byte per character of the words, joined without spaces, and 24 more, eight to
-    a number. A scan from the left enters each n-gram, so joined; a known one is counted and jumped.
+    `hashes` of the words; `windows`: a byte per character of the words, joined without spaces, and _PREFIX more.
+    A scan from the left enters each n-gram, so joined; a known one is counted and jumped.
     Call after `number_words`, whose `until` it reads.
     """
     size = _candidates(windows, count, 5, space) if count >= 5 else 0
@@ -79,15 +92,6 @@ def scanned_repeats(
         for i in range(count):
             joined[i + 1] = joined[i] * power(space.until[i + 1] - space.until[i]) + hashes[i]
     for n in range(5, 11):
-        mask = clear(space, size)
-        chars = after = 0
-        for k in range(size):
-            i = space.listed[k]
-            if i < after or i + n > count:
-                continue
-            length = space.until[i + n] - space.until[i]
-            _, known = place(space, mask, space.gram[i + n] - space.gram[i] * power(length))
-            if known:
-                chars += length
-                after = i + n
-        out[n - 5] = chars
+        while size and space.listed[size - 1] + n > count:
+            size -= 1
+        out[n - 5] = _scan(space, size, n)

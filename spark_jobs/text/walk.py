@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from spark_jobs.text.bits import eight_bytes, put_eight_bytes, trailing_zeros
 from spark_jobs.text.characters import (
     EVENTFUL,
     FACTS,
@@ -31,7 +32,7 @@ from spark_jobs.text.characters import (
     Characters,
 )
 from spark_jobs.text.classes import BLANK, LINE_END
-from spark_jobs.text.kernel import eight_bytes, inlined, inner, leaf, put_eight_bytes
+from spark_jobs.text.kernel import inlined, inner, leaf
 from spark_jobs.text.marks import bits_of
 from spark_jobs.text.run_memo import LONGEST, Memo, holds, keep, name, recall, slot_of
 from spark_jobs.text.runs import LENGTHS, SIMPLE, add_simple, measure_run, note_simple
@@ -60,13 +61,6 @@ class Found(NamedTuple):
     hashes: NDArray[np.uint64]
 
 
-class Bytes(NamedTuple):
-    """Bytes, and the same memory as little-endian numbers of eight."""
-
-    narrow: NDArray[np.uint8]
-    wide: NDArray[np.uint64]
-
-
 class Counts(NamedTuple):
     """Of a text: the tally of `characters`, letters per script, runs per length, counts of simple runs.
 
@@ -92,19 +86,21 @@ def found(chars: int) -> Found:
 
 
 @njit(cache=True, nogil=True)
-def room_for_bytes(size: int) -> Bytes:
+def room_for_bytes(size: int) -> NDArray[np.uint8]:
     """Room for `size` bytes and some more."""
-    narrow = np.zeros((size // 8 + 6) * 8, np.uint8)
-    return Bytes(narrow, narrow.view(np.uint64))
+    return np.zeros(size + 40, np.uint8)
 
 
 @inner
-def copy_bytes(data: NDArray[np.uint8], start: int, end: int, out: Bytes) -> None:
+def copy_bytes(data: NDArray[np.uint8], start: int, end: int, out: NDArray[np.uint8]) -> None:
     """Copy data[start:end], and spaces behind it."""
     size = end - start
-    for i in range(size):
-        out.narrow[i] = data[start + i]
-    out.narrow[size : size + 16] = 32
+    whole = size & ~7
+    for i in range(0, whole, 8):
+        put_eight_bytes(out, i, eight_bytes(data, start + i))
+    for i in range(whole, size):
+        out[i] = data[start + i]
+    out[size : size + 16] = 32
 
 
 @njit(cache=True, nogil=True)
@@ -130,8 +126,8 @@ _ONES, _HIGH, _SMALL, _JS = (np.uint64(byte * 0x0101010101010101) for byte in (1
 
 @leaf
 def walk(
-    text: Bytes, points: NDArray[np.int32], chars: int, look_up: Characters, memo: Memo, found: Found, visible: Bytes,
-    counts: Counts,
+    text: NDArray[np.uint8], points: NDArray[np.int32], chars: int, look_up: Characters, memo: Memo, found: Found,
+    visible: NDArray[np.uint8], counts: Counts,
 ) -> None:  # fmt: skip
     """Fill `found` and `counts` with what is in a text, decoded as points[:chars]; spaces are behind its bytes.
 
@@ -144,7 +140,7 @@ def walk(
     going_on = False
     while True:
         begin = place
-        if text.narrow[at] == 32 and 32 < text.narrow[at + 1] < 0x80:
+        if text[at] == 32 and 32 < text[at + 1] < 0x80:
             at, place, value, before = at + 1, place + 1, value * BASE + np.uint64(33), SPACED
         else:
             at, place, value, before = _gap(at, points, place, chars, look_up.classes, value, tally)
@@ -181,8 +177,8 @@ def walk(
 
 @inlined
 def _other_run(
-    text: Bytes, at: int, points: NDArray[np.int32], place: int, look_up: Characters, memo: Memo, found: Found,
-    token: int, word: int, visible: Bytes, seen: int, counts: Counts,
+    text: NDArray[np.uint8], at: int, points: NDArray[np.int32], place: int, look_up: Characters, memo: Memo,
+    found: Found, token: int, word: int, visible: NDArray[np.uint8], seen: int, counts: Counts,
 ) -> tuple[int, int, np.uint64]:  # fmt: skip
     """(bytes, characters, hash) of the run at byte `at`, whose facts are remembered or computed."""
     facts = counts.facts
@@ -204,12 +200,12 @@ def _other_run(
 
 
 @inlined
-def _copy_simple(text: Bytes, at: int, size: int, seen: int, visible: Bytes) -> int:
+def _copy_simple(text: NDArray[np.uint8], at: int, size: int, seen: int, visible: NDArray[np.uint8]) -> int:
     """Copy a run of ASCII to `visible`; WATCHED if it, or what is behind it, has a j."""
     found = np.uint64(0)
     for done in range(0, size, 8):
-        value = eight_bytes(text.wide, at + done)
-        put_eight_bytes(visible.wide, seen + done, value)
+        value = eight_bytes(text, at + done)
+        put_eight_bytes(visible, seen + done, value)
         others = (value | _SMALL) ^ _JS
         found |= (others - _ONES) & ~others & _HIGH
     return WATCHED if found else 0
@@ -250,21 +246,45 @@ def _gap(
 
 @inlined
 def _bytes(
-    text: Bytes, first: int, points: NDArray[np.int32], place: int, table: NDArray[np.uint32], seen: int,
-    visible: Bytes,
+    text: NDArray[np.uint8], first: int, points: NDArray[np.int32], place: int, table: NDArray[np.uint32], seen: int,
+    visible: NDArray[np.uint8],
 ) -> tuple[int, int, np.uint64, np.uint64, np.uint64, np.uint64]:  # fmt: skip
     """(bytes of the run at byte `first`, visible characters up to its end, its last 32 bytes packed)."""
+    packed = second = third = fourth = np.uint64(0)
+    at, to = first, seen
+    events = np.uint64(0)
+    while not events:
+        value = eight_bytes(text, at)
+        put_eight_bytes(visible, to, value)
+        events = ((value - _ONES * np.uint64(33)) | value) & _HIGH
+        size = trailing_zeros(events) >> 3 if events else 8
+        if size:
+            keep = value & (np.uint64(1) << np.uint64(8 * size)) - np.uint64(1) if events else value
+            packed, second, third, fourth = keep, packed, second, third
+        at, to = at + size, to + size
+    if _KINDS[text[at]] == 1:
+        return at - first, to, packed, second, third, fourth
+    return _any_bytes(text, first, points, place, table, seen, visible)
+
+
+@inlined
+def _any_bytes(
+    text: NDArray[np.uint8], first: int, points: NDArray[np.int32], place: int, table: NDArray[np.uint32], seen: int,
+    visible: NDArray[np.uint8],
+) -> tuple[int, int, np.uint64, np.uint64, np.uint64, np.uint64]:  # fmt: skip
+    """As `_bytes`, of a run with control characters or others than ASCII in it or behind it."""
     packed = second = third = fourth = np.uint64(0)
     begin = seen
     at = first
     while True:
-        byte = text.narrow[at]
+        byte = text[at]
         kind = _KINDS[byte]
         if kind and (kind == 1 or bits_of(points[place + seen - begin], table) & np.uint32(BLANK)):
             return at - first, seen, packed, second, third, fourth
-        if (at - first) & 7 == 0:
+        inside = (at - first) & 7
+        if inside == 0:
             packed, second, third, fourth = np.uint64(0), packed, second, third
-        packed = packed << np.uint64(8) | np.uint64(byte)
+        packed |= np.uint64(byte) << np.uint64(8 * inside)
         seen += (byte & 0xC0) != 0x80
-        visible.narrow[seen - 1] = byte
+        visible[seen - 1] = byte
         at += 1
