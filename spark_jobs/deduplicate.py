@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from gristmill.lake import FileEntry, Lake
+from gristmill.lake import FileEntry, Lake, Manifest
 from gristmill.ledger import Attempt
 from gristmill.process import run_main, say
 from gristmill.profile import Profile
@@ -49,8 +49,16 @@ class DeduplicateSettings(DeduplicateConfig):
 
 
 def run(context: StageContext) -> Attempt:
-    """The whole stage; a unit is the rows of one input file, and all are found together."""
+    """The whole stage: duplicates, then lines that pages of a host share."""
     settings = context.profile.stage(NAME, DeduplicateSettings)
+    with context.attempt(NAME, settings) as attempt:
+        manifest = find_duplicates(context, settings, attempt)
+        run_boilerplate(context, attempt, manifest.digest, settings.boilerplate)
+    return attempt
+
+
+def find_duplicates(context: StageContext, settings: DeduplicateSettings, attempt: Attempt) -> Manifest:
+    """The dataset `duplicates`; a unit is the rows of one input file, and all are found together."""
     config = DeduplicateConfig(**settings.model_dump(exclude={"in_process_documents", "boilerplate"}))
     minhash = context.lake.manifest(context.inputs["minhash"]).files
 
@@ -64,12 +72,11 @@ def run(context: StageContext) -> Attempt:
         return UnitOutput({"duplicates": found().get(unit.key, SCHEMAS["duplicates"].empty_table())})
 
     stage = Stage(NAME, VERSION, ("duplicates",), config, compute)
-    units = [Unit(entry.unit, {name: context.inputs[name] for name in INPUTS}) for entry in minhash]
-    with context.attempt(NAME, config) as attempt:
-        manifest = run_stage(context.lake, stage, units, in_process, attempt)["duplicates"]
-        attempt.summary.update(_summary(context.lake.read(manifest.digest, ["exact_group", "url_group", "cluster_id"])))
-        run_boilerplate(context, attempt, manifest.digest, settings.boilerplate)
-    return attempt
+    inputs = {name: context.inputs[name] for name in ("minhash", "documents")}
+    units = [Unit(entry.unit, inputs) for entry in minhash]
+    manifest = run_stage(context.lake, stage, units, in_process, attempt)["duplicates"]
+    attempt.summary.update(_summary(context.lake.read(manifest.digest, ["exact_group", "url_group", "cluster_id"])))
+    return manifest
 
 
 def in_this_process(

@@ -70,7 +70,9 @@ def run(folder: Path, documents: str) -> dict[str, Any]:
     minhash = signatures(context())
     seconds["signatures"] = time.monotonic() - start
     start = time.monotonic()
-    duplicates = deduplicate.run(context(minhash=minhash)).outputs["duplicates"]
+    searching, settings = context(minhash=minhash), deduplicate.DeduplicateSettings()
+    with searching.attempt(deduplicate.NAME, settings) as attempt:
+        duplicates = deduplicate.find_duplicates(searching, settings, attempt).digest
     seconds["deduplicate"] = time.monotonic() - start
     start = time.monotonic()
     removed = write_kept(context(), duplicates)

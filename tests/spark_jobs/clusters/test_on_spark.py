@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,10 @@ import pyarrow as pa
 import pytest
 
 from gristmill.lake import Lake
-from gristmill.ledger import Attempt
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from gristmill.units import in_process
-from spark_jobs import deduplicate
 from spark_jobs.clusters import candidates
+from spark_jobs.deduplicate import DeduplicateSettings, find_duplicates
 from spark_jobs.session import spark_tasks
 from spark_jobs.stage import StageContext
 from spark_jobs.text.minhash import minhash
@@ -58,17 +58,17 @@ def test_spark_gives_what_one_process_gives(
     places: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, all_pairs_below: int
 ) -> None:
     monkeypatch.setattr(candidates, "ALL_PAIRS_BELOW", all_pairs_below)
-    found: list[Attempt] = []
+    found = []
     for name, limit in (("one", 10_000), ("spark", 0)):
-        mill = places.mill(name, {}, stages={"deduplicate": {"in_process_documents": limit}})
+        mill = places.mill(name, {})
+        settings = DeduplicateSettings(in_process_documents=limit)
         inputs = crawl(mill.lake, 5)
-        if name == "one":
-            found.append(deduplicate.run(StageContext(mill.lake, mill.profile, "A", inputs, in_process)))
-            continue
-        with spark_tasks(mill.profile, "test") as tasks:
-            found.append(deduplicate.run(StageContext(mill.lake, mill.profile, "A", inputs, tasks)))
-    one, spark = found
-    assert one.summary["documents_in_groups"] > 150
-    assert one.summary["same_urls"] > 20
-    assert one.summary == spark.summary
-    assert one.outputs == spark.outputs
+        with spark_tasks(mill.profile, "test") if name == "spark" else nullcontext(in_process) as tasks:
+            context = StageContext(mill.lake, mill.profile, "A", inputs, tasks)
+            with context.attempt("deduplicate", settings) as attempt:
+                digest = find_duplicates(context, settings, attempt).digest
+        found.append((digest, attempt.summary))
+    (one, summary), spark = found
+    assert summary["documents_in_groups"] > 150
+    assert summary["same_urls"] > 20
+    assert spark == (one, summary)
