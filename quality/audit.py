@@ -27,8 +27,8 @@ URL, EXACT, NEAR = "url_duplicate", "exact_duplicate", "near_duplicate"
 
 MARGIN = 0.07
 """How far below the threshold a removed pair may lie. Verification takes an estimate over 112 hashes for the
-similarity where it is more than 3 standard errors above the threshold; a pair 0.07 below passes so with a probability
-of 5e-7 at a threshold of 0.8. Pairs between are no faults, but they are counted."""
+similarity where it is above 0.95, or 3 standard errors above the least that is recorded; a pair 0.07 below one of
+0.8 passes so with a probability below 5e-7. Pairs between are no faults, but they are counted."""
 
 ERRORS = 6
 """Standard errors that datasketch's estimate may lie below what exact Jaccard must reach: it is a second opinion, and
@@ -117,22 +117,15 @@ def removals(lake: Lake, documents: Manifest, decisions: pa.Table, kept: Ids, se
 
 
 def captures_removed(lake: Lake, documents: Manifest, decisions: pa.Table, kept: Ids, seed: int) -> Iterator[Removal]:
-    """The sampled removals by address. The kept document has the same canonical URL, or is the one that another
-    capture of that address left for."""
+    """The sampled removals by address: the kept document has the same canonical URL, and it is one."""
     sampled = _sampled(decisions, URL, seed)
-    like_text = pc.is_in(decisions.column("reason"), pa.array([EXACT, NEAR]))
-    left = decisions.filter(
-        pc.and_(like_text, pc.is_in(decisions.column("duplicate_of"), sampled.column("duplicate_of").combine_chunks()))
-    )
-    wanted = pa.chunked_array([*sampled.column("doc_id").chunks, *sampled.column("duplicate_of").drop_null().chunks,
-                               *left.column("doc_id").chunks], pa.int64())  # fmt: skip
-    address = values_of(lake, documents, wanted.to_numpy(), "canonical_url")
-    pairs = [(row["doc_id"], row["duplicate_of"]) for row in left.to_pylist()]
-    reached = {(address.get(d), other) for d, other in pairs} | {(url, d) for d, url in address.items()}
-    staying = set(np.intersect1d(kept, wanted.to_numpy()).tolist())
+    ids = [*sampled.column("doc_id").chunks, *sampled.column("duplicate_of").drop_null().chunks]
+    wanted = pa.chunked_array(ids, pa.int64()).to_numpy()
+    address = values_of(lake, documents, wanted, "canonical_url")
+    staying = set(np.intersect1d(kept, wanted).tolist())
     for row in sampled.to_pylist():
         doc_id, other = row["doc_id"], row["duplicate_of"]
-        right = bool(address.get(doc_id)) and (address[doc_id], other) in reached
+        right = "://" in address.get(doc_id, "") and address[doc_id] == address.get(other)
         yield Removal(doc_id, other, URL, float(right), not right, not (right and other in staying))
 
 

@@ -14,11 +14,10 @@ def wrong_removals(decisions: pa.Table, duplicates: pa.Table) -> int:
     """Number of documents removed as duplicates of one that is not kept, or not verified to be like them.
 
     Two documents are alike when they are in one exact group, or when their groups share a verified pair. A document
-    that left for its address is like whatever a capture of that address is or is like.
+    that left for its address has that of the kept one.
     """
     group: dict[int, int] = {}
     address: dict[int, int] = {}
-    captures: dict[int, set[int]] = {}
     linked: set[tuple[int, int]] = set()
     for row in duplicates.select(["doc_id", "exact_group", "url_group", "pairs"]).to_pylist():
         doc_id = row["doc_id"]
@@ -27,14 +26,14 @@ def wrong_removals(decisions: pa.Table, duplicates: pa.Table) -> int:
         linked |= {(own, pair["doc_id"]) for pair in row["pairs"]} | {(pair["doc_id"], own) for pair in row["pairs"]}
         if row["url_group"] is not None:
             address[doc_id] = row["url_group"]
-            captures.setdefault(row["url_group"], set()).add(own)
     kept = set(decisions.filter(decisions.column("kept")).column("doc_id").to_pylist())
     wrong = 0
     for row in decisions.filter(pc.is_valid(decisions.column("duplicate_of"))).to_pylist():
-        doc_id, theirs = row["doc_id"], group.get(row["duplicate_of"])
-        ours = {group[doc_id]} if doc_id in group else set()
+        doc_id, other = row["doc_id"], row["duplicate_of"]
         if row["reason"] == "url_duplicate":
-            ours = captures.get(address.get(doc_id, -1), set())
-        like = any(own == theirs or (own, theirs) in linked for own in ours)
-        wrong += not (like and row["duplicate_of"] in kept)
+            like = doc_id in address and address[doc_id] == address.get(other)
+        else:
+            own, theirs = group.get(doc_id), group.get(other)
+            like = own is not None and (own == theirs or (own, theirs) in linked)
+        wrong += not (like and other in kept)
     return wrong

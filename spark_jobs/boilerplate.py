@@ -87,7 +87,12 @@ def run_boilerplate(context: StageContext, attempt: Attempt, duplicates: str, co
 
     @cache
     def found() -> tuple[Hosts, Hashes]:
-        hosts = read_hosts(lake, lake.manifest(inputs["documents"]).files, lake.read(duplicates), config)
+        hosts = read_hosts(
+            lake,
+            lake.manifest(inputs["documents"]).files,
+            lake.read(duplicates, ["doc_id", "exact_group", "url_group"]),
+            config,
+        )
         return hosts, repeated(lake, files, hosts, config)
 
     def compute(lake: Lake, unit: Unit, config: BoilerplateConfig) -> UnitOutput:

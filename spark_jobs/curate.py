@@ -139,7 +139,8 @@ def _dropped(documents: pa.Table, repeated: pa.Array | None, edits: Edits) -> pa
 def _boilerplate(text: pa.Array, repeated: pa.Array) -> dict[str, int]:
     """What the account says of the repeated lines that went."""
     return {
-        "boilerplate_documents": len(repeated) - repeated.null_count,
+        # Of a document whose mask the cap has dropped, the mask is empty.
+        "boilerplate_documents": pc.sum(pc.greater(pc.binary_length(repeated), 0)).as_py() or 0,
         "boilerplate_bytes": int(masked_bytes(text, repeated).sum()),
     }
 

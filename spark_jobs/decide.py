@@ -14,7 +14,9 @@ from gristmill.lake import Account, FileEntry, Lake, sha256_json
 from gristmill.ledger import Attempt
 from gristmill.process import run_main, say
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
+from gristmill.settings import SettingsError
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
+from spark_jobs import deduplicate
 from spark_jobs.policies.decisions import Order, survivor_order
 from spark_jobs.policies.evaluate import first_rule, judge
 from spark_jobs.policies.history import firing_history, silent_rules
@@ -25,7 +27,7 @@ from spark_jobs.policies.registry import installed
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.survivors import KINDS, Removal, removals
 
-NAME, VERSION = "decide", 4
+NAME, VERSION = "decide", 5
 INPUTS = ("documents", *SIGNAL_FAMILIES, "duplicates")
 SMALL_ROWS = 5_000_000
 """Below this many documents one process decides sooner than Spark starts."""
@@ -37,6 +39,7 @@ Signals = Mapping[str, FileEntry]
 def run(context: StageContext) -> Attempt:
     """The whole stage: rules per file, then clusters by keys, then decisions per file."""
     policy = load_policy(context.profile.policy, installed())
+    _check_recorded(context, policy)
     lake = context.lake
     wanted = columns(policy, installed())
     families = stored_manifests(lake, context.scope, policy, wanted, context.inputs)
@@ -52,6 +55,17 @@ def run(context: StageContext) -> Attempt:
         attempt.summary.update({"documents": rows, "kept": account.out, "removed": dict(account.removed)})
         attempt.summary["silent_rules"] = _silent(context, policy, account)
     return attempt
+
+
+def _check_recorded(context: StageContext, policy: Policy) -> None:
+    """Raises SettingsError when the policy removes pairs that deduplicate does not record."""
+    recorded = context.profile.stage(deduplicate.NAME, deduplicate.DeduplicateSettings).min_jaccard
+    wanted = policy.duplicates.min_jaccard
+    if policy.duplicates.remove and wanted < recorded:
+        raise SettingsError(
+            f"policy '{policy.name}' removes duplicates from a similarity of {wanted:g}, and pairs are recorded from "
+            f"{recorded:g} on; set stages.deduplicate.min_jaccard to {wanted:g} in {context.profile.source}"
+        )
 
 
 def _silent(context: StageContext, policy: Policy, account: Account) -> list[str]:

@@ -30,7 +30,7 @@ from spark_jobs.session import SparkTasks
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.text.similarity import estimates
 
-NAME, VERSION = "deduplicate", 2
+NAME, VERSION = "deduplicate", 3
 INPUTS = ("minhash", "documents")
 """What `duplicates` is made of; its lines are read for `boilerplate`."""
 

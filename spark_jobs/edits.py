@@ -22,7 +22,11 @@ def edited(text: pa.Array, dropped: pa.Array | None, edits: Edits) -> tuple[pa.A
         dropped = pa.nulls(len(text), pa.binary()) if dropped is None else dropped
         fewer = apply_line_mask(text, dropped, edits.citations)
         # Published line rules strip every line of every text; repeated lines are taken from the texts that have any.
-        text = fewer if edits.lines or edits.citations else pc.if_else(dropped.is_valid(), fewer, text)
+        text = (
+            fewer
+            if edits.lines or edits.citations
+            else pc.if_else(pc.greater(pc.fill_null(pc.binary_length(dropped), 0), 0), fewer, text)
+        )
     text = clean(text)
     if not edits.mask_pii:
         return text, pa.array(np.zeros(len(text), np.int32))

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill.lake import FileEntry, Lake, Manifest
+from gristmill.lake import FileEntry, Lake, Manifest, sha256_json
 from gristmill.ledger import Attempt
 from gristmill.schemas import SCHEMAS
 from gristmill.settings import Settings
@@ -39,6 +39,7 @@ def run_index(context: StageContext, attempt: Attempt) -> Manifest:
     """Write the segment: its runs, then one unit per key prefix."""
     lake, inputs = context.lake, {name: context.inputs[name] for name in _READ}
     runs = _runs(context)
+    inputs = {**inputs, "runs": sha256_json([run.sha256 for run in runs])}
     units = [Unit(p, inputs, {"runs": runs}) for p in prefixes(digits_for(sum(run.rows for run in runs)))]
     stage = Stage("index", 2, ("index",), IndexConfig(), gather)
     return run_stage(lake, stage, units, context.tasks, attempt)["index"]

@@ -50,7 +50,7 @@ def run_match(context: StageContext, release: Release, others: Sequence[Release]
     inputs = {key: value for each in (release, *others) for key, value in _inputs(each).items()}
     dates = {f"date/{each.snapshot}": each.partition_date.isoformat() for each in (release, *others)}
     stage = Stage(NAME, VERSION, ("matches",), config, compute)
-    unit = Unit(release.snapshot, {**inputs, **dates})
+    unit = Unit(release.snapshot, {**inputs, **dates, "pairs version": str(PAIRS_VERSION)})
     manifest = run_stage(context.lake, stage, [unit], in_process, attempt)["matches"]
     seen = context.lake.read(manifest.digest, ["doc_id", "first_seen"])
     attempt.summary.setdefault("matches", {})[release.snapshot] = match_counts(seen, release.snapshot)

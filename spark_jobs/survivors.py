@@ -1,8 +1,8 @@
 """Which members of a duplicate cluster stay.
 
-Of the captures of one address that pass every rule, the newest is considered (or the oldest, or all). Those are taken
-in survivor order; one is removed only if it has a verified pair with, or the same text as, one that stays. So every
-removed copy is one verified step from a kept document, and no chain of small changes swallows a site.
+Documents that pass every rule are taken in survivor order, those of one address together and the newest capture first.
+One leaves if a capture of its address stays, or a document that has its text or a verified pair with it. So every
+document that is removed names a kept one that it is itself alike to, and no chain of small changes swallows a site.
 """
 
 from __future__ import annotations
@@ -51,38 +51,36 @@ def removals(
     members = np.fromiter(order, np.int64, len(order))
     members = members[np.lexsort((members, *keys.T[-2::-1]))]
     rows = np.searchsorted(doc_id, members[np.isin(members, doc_id)])
-    rows, instead = _captures(duplicates, rows, policy.same_url)
     groups = _rows_of(duplicates, "exact_group")
+    address = _rows_of(duplicates, "url_group") if policy.same_url != "keep" else np.arange(len(doc_id))
     pairs = duplicates.column("pairs").combine_chunks()
     other, jaccard = (pc.struct_field(pairs.flatten(), name).to_numpy() for name in ("doc_id", "jaccard"))
-    least = np.float32(policy.min_jaccard)
     starts = pairs.offsets.to_numpy()
-    starts = (starts - starts[0]).astype(np.int64)
-    target, similarity = _taken(rows, groups, starts, np.searchsorted(doc_id, other), jaccard, least)
+    target, similarity = _taken(
+        _by_address(duplicates, rows, address, policy.same_url), groups, address, (starts - starts[0]).astype(np.int64),
+        np.searchsorted(doc_id, other), jaccard, np.float32(policy.min_jaccard),
+    )  # fmt: skip
     found = {}
     for row in np.flatnonzero(target >= 0).tolist():
-        kind = _EXACT if groups[row] == groups[target[row]] else _NEAR
-        found[int(doc_id[row])] = Removal(int(doc_id[target[row]]), float(similarity[row]), KINDS[kind])
-    for row, stays in instead.items():
-        # Where the capture that stands for it is a duplicate itself, what stays for both is named.
-        final = target[stays] if target[stays] >= 0 else stays
-        found[int(doc_id[row])] = Removal(int(doc_id[final]), 1.0, KINDS[_URL])
+        stays = target[row]
+        kind = _URL if address[row] == address[stays] else _EXACT if groups[row] == groups[stays] else _NEAR
+        found[int(doc_id[row])] = Removal(int(doc_id[stays]), float(similarity[row]), KINDS[kind])
     return found
 
 
-def _captures(duplicates: pa.Table, rows: Rows, same_url: str) -> tuple[Rows, dict[int, int]]:
-    """(the rows that are considered, in their order; of those that are not, the capture that stands for them)."""
-    if same_url == "keep":
-        return rows, {}
-    address = _rows_of(duplicates, "url_group")
-    captured = pc.fill_null(duplicates.column("captured").cast(pa.int64()), np.iinfo(np.int64).min).to_numpy()
-    age = captured[rows] if same_url == "oldest" else -captured[rows]
-    best: dict[int, int] = {}
-    for row in rows[np.argsort(age, kind="stable")].tolist():
-        best.setdefault(int(address[row]), row)
-    stands = np.array([best[int(each)] for each in address[rows]], np.int64)
-    passed_over = {int(row): int(stay) for row, stay in zip(rows, stands, strict=True) if row != stay}
-    return rows[rows == stands], passed_over
+def _by_address(duplicates: pa.Table, rows: Rows, address: Rows, same_url: str) -> Rows:
+    """The rows with captures of one address together, at the place of the one that is preferred; it is first."""
+    captured = duplicates.column("captured").cast(pa.int64())
+    limit = np.iinfo(np.int64)
+    # A capture without a time comes last. The complement turns the order round without an overflow.
+    age = (
+        captured.fill_null(limit.max).to_numpy() if same_url == "oldest" else ~captured.fill_null(limit.min).to_numpy()
+    )
+    place = np.arange(len(rows))
+    order = np.lexsort((place, age[rows], address[rows]))
+    first = np.full(len(address), -1)
+    first[address[rows[order[::-1]]]] = order[::-1]
+    return rows[np.lexsort((place, age[rows], first[address[rows]]))]
 
 
 def _rows_of(duplicates: pa.Table, column: str) -> Rows:
@@ -95,19 +93,21 @@ def _rows_of(duplicates: pa.Table, column: str) -> Rows:
 
 @njit(cache=True, nogil=True)
 def _taken(
-    rows: Rows, groups: Rows, starts: Rows, others: Rows, jaccard: NDArray[np.float32], least: np.float32
+    rows: Rows, groups: Rows, address: Rows, starts: Rows, others: Rows, jaccard: NDArray[np.float32], least: np.float32
 ) -> tuple[Rows, NDArray[np.float32]]:
     """(row of the kept document that each removed one is a duplicate of, or -1; their similarity).
 
     Pairs stand with the first of an exact group and hold for all of it; of several kept ones the most similar is
     named, then the one with the least id.
     """
-    stays = np.full(len(groups), -1)
+    stays, stays_there = np.full(len(groups), -1), np.full(len(groups), -1)
     target, similarity = np.full(len(groups), -1), np.ones(len(groups), np.float32)
     for row in rows:
         group = groups[row]
-        if stays[group] >= 0:
+        target[row] = stays_there[address[row]]
+        if target[row] < 0:
             target[row] = stays[group]
+        if target[row] >= 0:
             continue
         best = np.float32(0)
         for k in range(starts[group], starts[group + 1]):
@@ -119,5 +119,5 @@ def _taken(
         if target[row] >= 0:
             similarity[row] = best
         else:
-            stays[group] = row
+            stays[group] = stays_there[address[row]] = row
     return target, similarity

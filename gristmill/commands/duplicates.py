@@ -123,6 +123,9 @@ def _alike(member: Member, cluster: Cluster) -> str:
     group = "" if member.exact_group is None else f", exact group {member.exact_group}"
     if member.doc_id == cluster.reference:
         return f"the reference{group}"
+    by = member.removed_by or {}
+    if by.get("reason") == "url_duplicate" and by.get("duplicate_of") == cluster.reference:
+        return f"the same address as the reference{group}"
     if member.similarity is None:
         return f"no verified pair with the reference, in the cluster through others{group}"
     return f"similarity {member.similarity:.3f}{group}"

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numba import njit
 from numpy.typing import NDArray
 
@@ -17,11 +18,14 @@ from spark_jobs.text.bits import eight_bytes
 from spark_jobs.text.decode import mix
 from spark_jobs.text.unicode import utf8_buffers
 
+SCHEME = "://"
+"""What an address has; a source may fill its column of URLs with anything, such as `N/A` in every row."""
+
 
 def same_address(lake: Lake, files: Sequence[FileEntry], threads: int) -> tuple[Ids, NDArray[np.int64]]:
     """(first place with the same canonical URL, capture time in seconds or the least number) of each document.
 
-    `files` of `documents` in file order; a document without a URL is its own first.
+    `files` of `documents` in file order; a document without an address is its own first.
     """
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(lambda entry: _file(lake, entry), sorted(files, key=lambda entry: int(entry.unit))))
@@ -39,7 +43,8 @@ def _file(lake: Lake, entry: FileEntry) -> tuple[NDArray[np.uint64], NDArray[np.
     captured = (
         table.column("captured").cast(pa.timestamp("s", "UTC")).cast(pa.int64()).fill_null(np.iinfo(np.int64).min)
     )
-    return string_hashes(*utf8_buffers(urls)), urls.is_valid().to_numpy(zero_copy_only=False), captured.to_numpy()
+    known = pc.match_substring(urls, SCHEME).fill_null(False).to_numpy(zero_copy_only=False)
+    return string_hashes(*utf8_buffers(urls)), known, captured.to_numpy()
 
 
 @njit(cache=True, nogil=True)

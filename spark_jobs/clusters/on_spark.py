@@ -18,6 +18,7 @@ from pyspark.sql import functions as f
 from gristmill.lake import FileEntry, Lake
 from gristmill.schemas import OFFSET_BITS, ROWS_PER_BAND, SCHEMAS
 from spark_jobs.clusters import candidates as in_process
+from spark_jobs.clusters.addresses import SCHEME
 from spark_jobs.clusters.shape import Shape, band_keys
 from spark_jobs.clusters.signatures import BAND_COLUMNS, signature_rows
 from spark_jobs.clusters.stars import star_components
@@ -173,7 +174,7 @@ def _settle(batches: Batches) -> Batches:
 
 def _same_address(documents: DataFrame) -> DataFrame:
     """(doc_id, url_group, captured) of the documents whose canonical URL has others."""
-    known = documents.select("doc_id", "canonical_url", "captured").filter("canonical_url is not null")
+    known = documents.select("doc_id", "canonical_url", "captured").filter(f.col("canonical_url").contains(SCHEME))
     return _least("canonical_url", known).filter("size > 1").selectExpr("doc_id", "first as url_group", "captured")
 
 

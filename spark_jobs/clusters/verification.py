@@ -1,7 +1,7 @@
 """Verification: a candidate pair counts only with its Jaccard similarity.
 
-The 112 stored values estimate it; a pair within three standard errors of the threshold is decided by its exact
-shingle sets, of texts read in place for those documents only.
+The 112 stored values estimate it; a pair that is neither three standard errors below the threshold nor nearly the same
+is settled by its exact shingle sets, of texts read in place for those documents only.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from spark_jobs.text.similarity import LARGEST_SET, exact_similarities, shingle_
 Files = Mapping[int, FileEntry]
 """file_index -> file of a dataset split as the input files are"""
 Floats = NDArray[np.float32]
+SURE = 0.95
+"""Estimates above it are taken for the similarity. A policy may remove from a higher threshold than pairs are recorded
+from: up to one of 0.85 this is more than three standard errors above it."""
 SHINGLES_AT_ONCE = 1 << 26
 """Hashes of shingle sets held at a time: 512 MiB."""
 
@@ -34,8 +37,9 @@ def files_by_index(files: Sequence[FileEntry]) -> dict[int, FileEntry]:
 
 
 def unsure(similarity: Floats, threshold: float) -> NDArray[np.bool_]:
-    """Which estimates are within three standard errors of the threshold."""
-    found: NDArray[np.bool_] = np.abs(similarity - threshold) <= 3 * standard_error(threshold)
+    """Which estimates say too little: from 3 standard errors below the threshold to as many above it, or to SURE."""
+    margin = 3 * standard_error(threshold)
+    found: NDArray[np.bool_] = (similarity >= threshold - margin) & (similarity <= max(SURE, threshold + margin))
     return found
 
 

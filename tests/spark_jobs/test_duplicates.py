@@ -117,8 +117,32 @@ def test_captures_of_one_time_are_taken_in_survivor_order() -> None:
     assert removed_of(table, "102") == {0: (1, "url_duplicate"), 2: (1, "url_duplicate")}
 
 
-def test_a_capture_whose_stand_in_is_a_duplicate_names_what_stays() -> None:
-    table = make_duplicates(3, {}, [(0, 2)], urls="aba", times=(1, 2, 3))
-    assert removed_of(table, "012") == {0: (2, "url_duplicate")}
+def test_where_the_newest_capture_is_a_duplicate_of_another_page_the_next_one_stays() -> None:
     table = make_duplicates(3, {}, [(1, 2)], urls="aba", times=(1, 2, 3))
-    assert removed_of(table, "102") == {2: (1, "near_duplicate"), 0: (1, "url_duplicate")}
+    assert removed_of(table, "102") == {2: (1, "near_duplicate")}
+    assert removed_of(table, "012") == {2: (1, "near_duplicate")}
+    assert removed_of(table, "201") == {0: (2, "url_duplicate"), 1: (2, "near_duplicate")}
+
+
+def test_a_capture_without_a_time_comes_last() -> None:
+    least = int(np.iinfo(np.int64).min)
+    table = make_duplicates(3, {}, [], urls="aaa", times=(least, 5, 9))
+    assert table.column("captured").null_count == 1
+    assert removed_of(table, "012") == {0: (2, "url_duplicate"), 1: (2, "url_duplicate")}
+    assert removed_of(table, "012", same_url="oldest") == {0: (1, "url_duplicate"), 2: (1, "url_duplicate")}
+
+
+@given(edges, st.permutations(range(12)), st.lists(st.integers(0, 5), min_size=12, max_size=12), st.data())
+def test_every_removed_document_is_alike_to_a_kept_one_and_an_address_stays_once(
+    pairs: list[tuple[int, int]], order: list[int], urls: list[int], data: st.DataObject
+) -> None:
+    times = data.draw(st.lists(st.integers(0, 3), min_size=12, max_size=12))
+    table = make_duplicates(12, {}, pairs, urls="".join(map(str, urls)), times=tuple(times))
+    removed = removals(table, {i: (float(order[i]),) for i in range(12)}, POLICY)
+    linked = set(pairs) | {(b, a) for a, b in pairs}
+    for doc_id, removal in removed.items():
+        stays = removal.duplicate_of
+        assert stays not in removed
+        assert urls[doc_id] == urls[stays] if removal.kind == "url_duplicate" else (doc_id, stays) in linked
+    kept = [urls[i] for i in range(12) if i not in removed]
+    assert len(kept) == len(set(kept))

@@ -44,7 +44,10 @@ def crawl(lake: Lake, files: int) -> dict[str, str]:
         documents = {field.name: pa.nulls(len(own), field.type) for field in SCHEMAS["documents"]}
         documents |= {"doc_id": ids, "text": column}
         # Addresses recur within and between files; some captures have no address or no time.
-        urls = [f"http://a.example/{i % 9 and i * (file + 1)}" if i % 7 else None for i in range(len(own))]
+        urls = [
+            f"http://a.example/{i % 9 and i * (file + 1)}" if i % 7 else ("N/A" if i % 2 else None)
+            for i in range(len(own))
+        ]
         times = pa.array([i * 1000 + file if i % 5 else None for i in range(len(own))], pa.int64())
         documents |= {"canonical_url": pa.array(urls), "captured": times.cast(documents["captured"].type)}
         tables = {"minhash": minhash(ids, column), "documents": pa.table(documents)}
