@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> None:
     middle = args.peer_sizes[-1]
     for files in args.sizes:
         bench.ours(f"ours resiliparse {files}", files, "--engine", "resiliparse")
-    bench.ours("ours bare", middle, "--engine", "resiliparse", "--tasks", "bare")
+    bench.ours("ours bare", args.sizes[-1], "--engine", "resiliparse", "--tasks", "bare")
     for engine in ENGINES[1:]:
         bench.ours(f"ours {engine} {middle}", middle, "--engine", engine)
     extracted = bench.ours("ours one core", args.sizes[0], "--engine", "resiliparse", "--tasks", "bare",
