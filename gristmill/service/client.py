@@ -13,6 +13,9 @@ from gristmill.errors import UserError
 
 JSON = dict[str, Any]
 _JSON = {"Accept": "application/json"}
+# Airflow writes its audit log on the API server's event loop. With SQLite that waits for a lock whose holder needs
+# the same loop to commit, until SQLite's time-out of 5 s: the request is rolled back and may be sent again.
+_TRIES_AT_BUSY_DATABASE = 4
 
 
 class ServiceError(UserError):
@@ -38,6 +41,10 @@ class Client:
             if token.status_code != 201:
                 raise ServiceError(token.status_code, f"login refused: {_detail(token)}")
             self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+            answer = self._send(method, path, body, query)
+        for _ in range(1, _TRIES_AT_BUSY_DATABASE):
+            if not _rolled_back(answer):
+                break
             answer = self._send(method, path, body, query)
         if answer.status_code >= 400:
             raise ServiceError(answer.status_code, _detail(answer))
@@ -140,6 +147,11 @@ def _log_lines(line: Any) -> list[str]:
 
 def _run(dag_id: str, run_id: str) -> str:
     return f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _rolled_back(answer: httpx.Response) -> bool:
+    """Whether the metadata database, not the request, was at fault."""
+    return answer.status_code == 500 and "Database error" in _detail(answer)
 
 
 def _detail(answer: httpx.Response) -> str:
