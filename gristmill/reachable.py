@@ -31,8 +31,10 @@ def named_manifests(lake: Lake) -> set[str]:
 
 
 def released_manifests(lake: Lake) -> dict[str, str]:
-    """digest -> what it is, for all datasets of the current releases and the promoted models."""
-    found: dict[str, str] = {}
+    """digest -> what it is, for the merged index segment and all datasets of the current releases and the promoted
+    models."""
+    merged = {key: read_json(lake, key)["digest"] for key in lake.storage.list("index")}
+    found: dict[str, str] = {digest: f"{key.removesuffix('.json')}: history" for key, digest in merged.items()}
     for root in ("releases/current", "models/promoted"):
         for key in lake.storage.list(root):
             body = read_json(lake, key)

@@ -8,7 +8,8 @@ from pathlib import Path
 from numba import config
 
 _HERE = Path(__file__).parent
-_SOURCES = sorted(path for folder in ("text", "web/dom") for path in (_HERE / folder).rglob("*.py"))
+_FOLDERS = ("text", "web/dom", "clusters", "history")
+_SOURCES = sorted(path for folder in _FOLDERS for path in (_HERE / folder).rglob("*.py"))
 _DIGEST = hashlib.sha256(b"".join(path.read_bytes() for path in _SOURCES)).hexdigest()
 
 # numba renews a compiled kernel when its own module changes, not when one that it calls does.

@@ -13,6 +13,7 @@ import pytest
 
 from gristmill import gc
 from gristmill.lake import LakeError
+from gristmill.reachable import released_manifests
 from gristmill.release import Release
 from spark_jobs.commands import index as command
 from spark_jobs.history.compaction import CompactConfig, compact
@@ -126,6 +127,7 @@ def test_gc_keeps_the_merged_segment_and_forgets_the_one_before(worlds: Worlds, 
     gc.collect(world.lake, 60)
     assert not world.lake.damaged(world.lake.manifest(new))
     assert [len(s.places) for s in segments(world.lake, releases)] == [3]
+    assert released_manifests(world.lake)[new] == "index/compacted: history"
     with pytest.raises(LakeError, match="no dataset"):
         world.lake.manifest(old)
     assert gc.collect(world.lake, 60).keys == ()
