@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pyarrow as pa
@@ -95,6 +96,45 @@ def test_close_calls_are_decided_by_the_exact_similarity(tmp_path: Path, family:
     certain = [(a, b) for a, b in combinations(range(len(family)), 2) if exact_jaccard(family[a], family[b]) >= 0.9]
     assert certain
     assert set(certain) <= set(found)
+
+
+RANGES = {
+    "zh": [(0x4E00, 0x5600)],
+    "ja": [(0x3042, 0x3094), (0x30A2, 0x30F4), (0x4E00, 0x5200)],
+    "ko": [(0xAC00, 0xB800)],
+}
+ALPHABETS = {name: [chr(code) for pair in pairs for code in range(*pair)] for name, pairs in RANGES.items()}
+
+
+def page(rng: Random, language: str, characters: int) -> str:
+    """A text of made sentences; Korean has a space after two to four syllables."""
+    letters = [rng.choice(ALPHABETS[language]) for _ in range(characters)]
+    stops = set(rng.sample(range(characters), characters // 25))
+    spaces = set(rng.sample(range(characters), characters // 3)) if language == "ko" else set()
+    ends = ("。" if i in stops else " " if i in spaces else "" for i in range(characters))
+    return "".join(letter + end for letter, end in zip(letters, ends, strict=True))
+
+
+@pytest.mark.parametrize("language", ALPHABETS)
+def test_scripts_without_spaces_have_their_near_duplicates_found_and_their_navigation_forgiven(
+    tmp_path: Path, language: str
+) -> None:
+    rng = Random(7)
+    head, foot = page(rng, language, 200), page(rng, language, 200)
+    bodies = [page(rng, language, 500) for _ in range(60)]
+    edited = []
+    for body in bodies:
+        at = rng.randrange(len(body) - 4)
+        edited.append(body[:at] + page(rng, language, 3) + body[at + 3 :])
+    texts = [f"{head}\n{body}\n{foot}" for body in [*bodies, *edited]]
+
+    found = detected(Lake(PosixStorage(tmp_path)), texts, 0.7)
+
+    planted = {(i, i + len(bodies)) for i in range(len(bodies))}
+    assert min(exact_jaccard(texts[a], texts[b]) for a, b in planted) >= 0.9
+    apart = max(exact_jaccard(texts[a], texts[b]) for a, b in combinations(range(len(bodies)), 2))
+    assert 0.25 < apart < 0.6, "unrelated pages share their navigation, and not more"
+    assert set(found) == planted
 
 
 def test_slices_of_pairs_do_not_matter(tmp_path: Path, family: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
