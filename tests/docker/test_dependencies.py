@@ -16,7 +16,10 @@ from packaging.requirements import Requirement
 
 PRODUCT = ("gristmill", "spark_jobs", "quality", "training", "dags")
 # airflow.sdk and airflow.providers.standard come with the packages that are named for them.
-COVERED_BY = {"apache-airflow-core": "apache-airflow", "apache-airflow-task-sdk": "apache-airflow", "llvmlite": "numba"}
+COVERED_BY = {
+    "apache-airflow-core": "apache-airflow", "apache-airflow-task-sdk": "apache-airflow", "llvmlite": "numba",
+    "starlette": "fastapi",
+}  # fmt: skip
 
 
 def normalised(name: str) -> str:
