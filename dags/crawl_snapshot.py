@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, TriggerRule, chain
 
-from gristmill.airflow.operators import StageOperator
+from gristmill.airflow.approval import ApprovalOperator
+from gristmill.airflow.late import deadline
+from gristmill.airflow.operators import GateOperator, ReportOperator, StageOperator
 from gristmill.airflow.timetable import SnapshotTimetable
 from gristmill.datasets import MADE_BY, SIGNAL_FAMILIES, made_by
 
@@ -16,8 +18,10 @@ One run per snapshot of the catalogue (`gristmill snapshot list`); the snapshot'
 
 * **Backfill**: Trigger -> Backfill, the snapshots' dates as bounds; or `gristmill backfill --from --to`.
 * **One snapshot**: Trigger -> Advanced Options -> partition key.
-* The **report** is published whatever happens (tab *Data quality* of the run).
+* The **report** is published whatever happens, before anybody waits (tab *Data quality* of the run), and once more at
+  the end, with the answer and the release.
 * If the **gate** blocks, nothing is released and nothing downstream starts: see docs/gate-blocked.md.
+* If it warns, **approval** waits for a reviewer (tab *Required Actions*): see docs/approval.md.
 * Clearing or repeating a run is cheap: units of work that are done are reused.
 """
 
@@ -32,6 +36,7 @@ with DAG(
     max_active_runs=1,
     tags=["gristmill", "data"],
     doc_md=DOCUMENTATION,
+    deadline=deadline(),
     default_args={
         "owner": "data-engineering",
         "retries": 1,
@@ -56,18 +61,23 @@ with DAG(
         inputs=made_by(("documents", "heuristics", "lines", "minhash", "boilerplate", "decisions")),
     )  # fmt: skip
     measure = StageOperator(task_id="measure", module="quality.measure", inputs=MEASURED, pool="default_pool")
-    gate = StageOperator(
+    gate = GateOperator(
         task_id="gate", module="quality.gate", inputs=JUDGED, options={"kind": "snapshot"}, pool="default_pool"
     )
+    report, last_report = (
+        ReportOperator(
+            task_id=name, module="quality.report", inputs=JUDGED, allow_missing=True, pool="default_pool",
+            trigger_rule=TriggerRule.ALL_DONE,
+        )
+        for name in ("report", "last_report")
+    )  # fmt: skip
+    approval = ApprovalOperator(task_id="approval", kind="snapshot", inputs=JUDGED, pool="default_pool")
     release = StageOperator(
         task_id="release", module="gristmill.release", inputs=JUDGED, outlets=[RELEASES], pool="default_pool"
     )
-    report = StageOperator(
-        task_id="report", module="quality.report", inputs=JUDGED, allow_missing=True, pool="default_pool",
-        trigger_rule=TriggerRule.ALL_DONE,
-    )  # fmt: skip
-    # A run's state is that of its leaves; the report alone would turn a blocked run green.
+    # A run's state is that of its leaves; a report alone would turn a blocked run green.
     finish = EmptyOperator(task_id="finish", pool="default_pool")
 
-    chain(extract, annotate, deduplicate, decide, curate, measure, gate, release, report, finish)
+    chain(extract, annotate, deduplicate, decide, curate, measure, gate, report, approval, release, last_report, finish)
+    gate >> approval
     release >> finish

@@ -6,12 +6,14 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, Param, chain, task
 
-from gristmill.airflow.operators import StageOperator
+from gristmill.airflow.approval import ApprovalOperator
+from gristmill.airflow.operators import GateOperator, StageOperator
 
 DOCUMENTATION = """
 One run per training request. Empty fields mean: as the profile says. A request that was trained already is not
 trained again; a failed or stopped training resumes from its newest checkpoint when its task is cleared.
-The model is promoted only if its gate approves it against an untrained and a unigram model.
+The model is promoted only if its gate approves it against an untrained and a unigram model. Where a gate warns, its
+approval waits for a reviewer (tab *Required Actions*).
 """
 
 PARAMS = {
@@ -66,10 +68,11 @@ with DAG(
         task_id="tokenize", module="spark_jobs.tokenize", scope="run", inputs={"mix": "mix"}, pool="spark"
     )
     tokens = {"tokens": "tokenize", "tokenizer": "tokenize"}
-    gate_tokens = StageOperator(
+    gate_tokens = GateOperator(
         task_id="gate_tokens", module="quality.gate", scope="run", inputs=tokens, options={"kind": "tokens"},
         pool="default_pool",
     )  # fmt: skip
+    approve_tokens = ApprovalOperator(task_id="approve_tokens", kind="tokens", inputs=tokens, pool="default_pool")
     train = StageOperator(
         task_id="train", module="training.launch", scope="run", inputs=tokens, pool="training", retries=2,
         execution_timeout=timedelta(days=30), request_options=["mix", "model-size", "zero-stage", "steps", "seed"],
@@ -78,11 +81,14 @@ with DAG(
         task_id="evaluate", module="training.evaluate", scope="run", inputs={"weights": "train"}, pool="training"
     )
     model = {"model": "evaluate"}
-    gate_model = StageOperator(
+    gate_model = GateOperator(
         task_id="gate_model", module="quality.gate", scope="run", inputs=model, options={"kind": "model"},
         pool="default_pool",
     )  # fmt: skip
+    approve_model = ApprovalOperator(task_id="approve_model", kind="model", inputs=model, pool="default_pool")
     promote = StageOperator(
         task_id="promote", module="gristmill.promote", scope="run", inputs=model, pool="default_pool"
     )
-    chain(validate(), mix, tokenize, gate_tokens, train, evaluate, gate_model, promote)
+    chain(
+        validate(), mix, tokenize, gate_tokens, approve_tokens, train, evaluate, gate_model, approve_model, promote
+    )  # fmt: skip

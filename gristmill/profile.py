@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from gristmill.notifiers import Notifier
+from gristmill.references import resolved
 from gristmill.settings import Settings, SettingsError, nearest, parse, read_yaml
 
 DEFAULT_PROFILE = "demo"
@@ -17,6 +19,11 @@ STAGES = ("extract", "annotate", "deduplicate", "curate", "match", "tokenize")
 
 _PATHS = ("work_dir", "lake", "policy", "gates", "mix", "pretrain")
 S = TypeVar("S", bound=Settings)
+
+OWN_USER = "admin"
+UserName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Role = Literal["viewer", "user", "op", "admin"]
+"""Roles of Airflow's simple auth manager: a viewer reads, a user also runs and answers, an op changes pools."""
 
 
 class SparkSettings(Settings):
@@ -33,24 +40,35 @@ class AirflowSettings(Settings):
 
     `schedule`: what an unpaused crawl_snapshot runs by itself: `none` (backfills and triggers only), `new` (the
     newest snapshot of the catalogue and those that are added later) or `all` (also every older one).
+
+    `users`: who may log in, and as what; `admin` is Gristmill's own and must stay. `reviewers`: those who may
+    approve or reject what a gate warns of; who answers none for `approval_hours` has rejected it. `late_hours`: when
+    a queued snapshot has not ended after these, the profile's `alerts` say so.
     """
 
     database: str | None = None
     schedule: Literal["none", "new", "all"] = "new"
     parallelism: int = Field(default=4, ge=1, le=64)
+    users: dict[UserName, Role] = Field(default={OWN_USER: "admin"})
+    reviewers: list[UserName] = Field(default=[OWN_USER], min_length=1)
+    approval_hours: float = Field(default=168, gt=0)
+    late_hours: float = Field(default=24, gt=0)
+
+    @model_validator(mode="after")
+    def _can_answer(self) -> AirflowSettings:
+        if self.users.get(OWN_USER) != "admin":
+            raise ValueError(f"users must hold '{OWN_USER}: admin', as whom Gristmill drives Airflow")
+        for name in self.reviewers:
+            if name not in self.users:
+                raise ValueError(f"reviewer '{name}' is no user{nearest(name, list(self.users))}")
+            if self.users[name] == "viewer":
+                raise ValueError(f"reviewer '{name}' is a viewer, who may not answer; make it a user")
+        return self
 
     @property
     def database_url(self) -> str | None:
         """The URL itself; raises SettingsError when its file cannot be read."""
-        if self.database is None or not self.database.startswith("file:"):
-            return self.database
-        path = Path(self.database.removeprefix("file:"))
-        if not path.is_absolute():
-            raise SettingsError(f"airflow.database: {path} must be an absolute path")
-        try:
-            return path.read_text(encoding="utf-8").splitlines()[0].strip()
-        except (OSError, IndexError):
-            raise SettingsError(f"airflow.database: {path} must hold the database URL in its first line") from None
+        return None if self.database is None else resolved(self.database, "airflow.database", "the database URL")
 
 
 class Profile(Settings):
@@ -67,6 +85,7 @@ class Profile(Settings):
     pretrain: Path
     spark: SparkSettings = SparkSettings()
     airflow: AirflowSettings = AirflowSettings()
+    alerts: list[Notifier] = Field(default_factory=list)
     stages: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @field_validator("stages")

@@ -28,13 +28,14 @@ def run_record(lake: Lake, model: str) -> dict[str, Any]:
 
 
 def promote(lake: Lake, model: str) -> bool:
-    """Make `model` the model of its mix; False when it is already.
+    """Make `model` the model of its mix; False when it is already. A reviewer's approval is stored with it.
 
     Raises NotApproved without an approving verdict on exactly this digest, UserError when another run won.
     """
-    verdicts.require_approved(lake, model)
+    verdict = verdicts.require_approved(lake, model)
     record = run_record(lake, model)
-    body = canonical_json({"model": model})
+    given = verdicts.approval(lake, verdict)
+    body = canonical_json({"model": model} if given is None else {"model": model, "approval": given})
     _point(lake, f"models/runs/{record['run_id']}.json", body)
     return _point(lake, f"models/promoted/{record['mix']}.json", body)
 

@@ -30,7 +30,8 @@ class ReleaseError(UserError):
 
 @dataclass(frozen=True)
 class Release:
-    """`digest` is the candidate digest that the verdict judged."""
+    """`digest` is the candidate digest that the verdict judged. `approval` is the answer of the reviewer who approved
+    a verdict that warned (the fields of gristmill.approvals.Answer)."""
 
     snapshot: str
     partition_date: date
@@ -38,6 +39,7 @@ class Release:
     datasets: Mapping[str, str]
     verdict: str
     released_at: str
+    approval: Mapping[str, str] | None = None
 
 
 def candidate_digest(datasets: Mapping[str, str]) -> str:
@@ -68,7 +70,7 @@ def release(lake: Lake, snapshot: str, datasets: Mapping[str, str]) -> tuple[Rel
         _remember(lake, standing, before)
         return standing, False
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    new = Release(snapshot, day, subject, named, verdict.outcome, now)
+    new = Release(snapshot, day, subject, named, verdict.outcome, now, verdicts.approval(lake, verdict))
     body = canonical_json({**asdict(new), "partition_date": day.isoformat()})
     if lake.storage.compare_and_swap(key, before, body):
         _remember(lake, new, body)

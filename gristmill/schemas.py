@@ -78,6 +78,13 @@ SCHEMAS: dict[str, pa.Schema] = {
         ("stream_offset", pa.int64()), ("snapshot", pa.string()), _ID, ("language", pa.string()),
         ("bytes", pa.int32()), ("tokens", pa.list_(pa.uint32())),
     ),
+    "samples": _schema(
+        _ID, ("kept", pa.bool_()), ("rule", pa.string()), ("pick", pa.string()), ("value", pa.float64()),
+        ("threshold", pa.float64()), ("language", pa.string()), ("score", pa.float32()), ("host", pa.string()),
+        ("url", pa.string()), ("title", pa.string()), ("text", pa.string()), ("chars", pa.int32()),
+        ("rule_lines", pa.list_(pa.int32())), ("repeated_lines", pa.list_(pa.int32())), ("duplicate_of", pa.int64()),
+        ("duplicate_url", pa.string()), ("decisions", pa.string()),
+    ),
     "metrics": _schema(
         ("stage", pa.string()), ("metric", pa.string()), ("scope", pa.string()), ("key", pa.string()),
         ("value", pa.float64()), ("count", pa.int64()),

@@ -7,8 +7,10 @@ from typing import Any
 from gristmill import ledger, release, verdicts
 from gristmill.catalogue import Catalogue
 from gristmill.lake import Account, Lake
+from gristmill.printable import printable
 from gristmill.promote import promoted, run_record, trained_models
 from gristmill.release import Release
+from gristmill.reviews import review_of
 
 DUPLICATE_RULES = ("url_duplicate", "exact_duplicate", "near_duplicate")
 
@@ -22,7 +24,7 @@ def summary(lake: Lake, option: str = "") -> dict[str, Any]:
     days = Catalogue(lake).dates()
     return {
         "snapshots": [_snapshot(lake, key, day.isoformat(), ended, option) for key, day in days.items()],
-        "training_runs": [*_training_runs(lake, ended), *_stopped_requests(ended)],
+        "training_runs": [*_training_runs(lake, ended), *_stopped_requests(lake, ended)],
     }
 
 
@@ -40,8 +42,17 @@ def _snapshot(lake: Lake, key: str, day: str, ended: list[dict[str, Any]], optio
         entry["backfill"] = backfill_command(day, option)
         judged = [a for a in mine if a["stage"] == "gate.snapshot" and "verdict" in a["summary"]]
         entry["verdict"] = judged[-1]["summary"]["verdict"] if judged else None
+        entry["review"] = _review(lake, judged[-1]) if judged else None
         return entry
     return {**entry, "released": True, **_released(lake, current)}
+
+
+def _review(lake: Lake, gate: dict[str, Any]) -> str | None:
+    """What a reviewer did, or has yet to do, about the verdict of a gate that warned."""
+    verdict = verdicts.latest(lake, gate["summary"].get("subject", ""))
+    if verdict is None or verdict.outcome != "warn":
+        return None
+    return review_of(lake, verdict, gate["scope"]).state
 
 
 def _released(lake: Lake, current: Release) -> dict[str, Any]:
@@ -51,6 +62,7 @@ def _released(lake: Lake, current: Release) -> dict[str, Any]:
     verdict = verdicts.latest(lake, current.digest)
     return {
         "release": current.digest, "verdict": verdict.outcome if verdict else current.verdict,
+        "approval": current.approval and dict(current.approval),
         "records_in": extract.records_in, "documents": extract.out, "rejected": dict(extract.removed),
         "quarantined": extract.quarantined, "kept": corpus.out,
         "removed": {
@@ -77,19 +89,25 @@ def _training_runs(lake: Lake, ended: list[dict[str, Any]]) -> list[dict[str, An
     ]
 
 
-def _stopped_requests(ended: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Training requests that ended before training: the last of their first stages failed or was blocked."""
+def _stopped_requests(lake: Lake, ended: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Training requests that ended or wait before training: the last of their first stages failed, or its gate did
+    not let them through."""
     last = {a["scope"]: a for a in ended if a["stage"] in ("mix", "tokenize", "gate.tokens")}
+    found = {scope: _how(lake, a) for scope, a in last.items()}
     return [
-        {"run_id": scope, "evaluated": False, "last_attempt": f"{a['stage']} {_how(a)}"}
-        for scope, a in last.items()
-        if _how(a) not in ("succeeded", "pass", "warn")
+        {"run_id": scope, "evaluated": False, "last_attempt": f"{last[scope]['stage']} {how}"}
+        for scope, how in found.items()
+        if how not in ("succeeded", "pass") and not how.startswith("warn, approved")
     ]
 
 
-def _how(attempt: dict[str, Any]) -> str:
-    """A gate's verdict, else whether the attempt succeeded."""
-    return str(attempt["summary"].get("verdict", attempt["status"]))
+def _how(lake: Lake, attempt: dict[str, Any]) -> str:
+    """A gate's verdict and the answer to it, else whether the attempt succeeded."""
+    verdict = attempt["summary"].get("verdict")
+    if verdict is None:
+        return str(attempt["status"])
+    review = _review(lake, attempt)
+    return f"{verdict}, {review}" if review else str(verdict)
 
 
 def _training_run(lake: Lake, digest: str) -> dict[str, Any]:
@@ -121,7 +139,8 @@ def render(found: dict[str, Any]) -> str:
 
 def _render_released(entry: dict[str, Any]) -> list[str]:
     return [
-        f"  {entry['snapshot']}  {entry['partition_date']}  released, verdict {entry['verdict'].upper()}",
+        f"  {entry['snapshot']}  {entry['partition_date']}  released, verdict {entry['verdict'].upper()}"
+        + (f", approved by {printable(entry['approval']['who'])}" if entry["approval"] else ""),
         f"    records in {entry['records_in']:,}   documents {entry['documents']:,}   kept {entry['kept']:,}"
         f"   duplicates {entry['duplicates']:,}   quarantined {entry['quarantined']:,}",
         f"    rejected  {_counts(entry['rejected'])}",
@@ -132,10 +151,11 @@ def _render_released(entry: dict[str, Any]) -> list[str]:
 def _render_open(entry: dict[str, Any]) -> list[str]:
     state = f"last attempt: {entry['last_attempt']}" if entry["last_attempt"] else "never run"
     verdict = f", verdict {entry['verdict'].upper()}" if entry["verdict"] else ""
-    return [
-        f"  {entry['snapshot']}  {entry['partition_date']}  NOT released ({state}{verdict})",
-        f"    run it: {entry['backfill']}",
-    ]
+    review = f", {printable(entry['review'])}" if entry["verdict"] and entry["review"] else ""
+    lines = [f"  {entry['snapshot']}  {entry['partition_date']}  NOT released ({state}{verdict}{review})"]
+    if review:
+        lines.append(f"    look at it: .venv/bin/gristmill verdict show {entry['snapshot']}")
+    return [*lines, f"    run it: {entry['backfill']}"]
 
 
 def _render_run(run: dict[str, Any]) -> list[str]:

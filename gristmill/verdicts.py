@@ -1,7 +1,8 @@
 """Verdicts: a judgement that belongs to digests.
 
 A verdict is a function of (subject digest, suite version, history digest) and is stored under its subject.
-Whoever opens the subject asks here, so a hand-set task state in a scheduler approves nothing.
+Whoever opens the subject asks here, so a hand-set task state in a scheduler approves nothing. `pass` approves by
+itself, `warn` once a reviewer has approved it (gristmill.approvals), `block` and `error` never.
 """
 
 from __future__ import annotations
@@ -10,16 +11,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Literal
 
+from gristmill.approvals import Answer, answers
 from gristmill.errors import UserError
 from gristmill.lake import Lake, canonical_json, sha256_json
 
 Outcome = Literal["pass", "warn", "block", "error"]
 Severity = Literal["info", "warn", "block"]
 Status = Literal["passed", "failed", "error", "info"]
-
-APPROVING: frozenset[Outcome] = frozenset({"pass", "warn"})
 
 
 class NotApproved(UserError):
@@ -30,7 +31,9 @@ class NotApproved(UserError):
 class Check:
     """One check: what was observed, against which bound, and how much it matters.
 
-    `error` means that it could not be measured, `info` that there was not enough data to judge.
+    `error` means that it could not be measured, `info` that there was not enough data to judge. `history` holds the
+    values (snapshot id -> value) that set the bound; `offenders` the keys that are out of bounds with their values,
+    worst first; `exception` the reason of a reviewed exception that widened the bound.
     """
 
     name: str
@@ -39,11 +42,17 @@ class Check:
     observed: float | str | None = None
     bound: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    group: str = ""
+    metric: str = ""
+    history: Mapping[str, float] = field(default_factory=dict)
+    offenders: Sequence[tuple[str, float]] = ()
+    exception: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`subject` is the digest judged; `digests` names the datasets behind it; `judged_at` is ISO 8601 UTC."""
+    """`subject` is the digest judged; `digests` names the datasets behind it; `past` the releases of the history
+    (snapshot id -> release digest); `judged_at` is ISO 8601 UTC."""
 
     subject: str
     kind: str
@@ -53,10 +62,19 @@ class Verdict:
     checks: tuple[Check, ...]
     digests: Mapping[str, str]
     judged_at: str
+    past: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def approves(self) -> bool:
-        return self.outcome in APPROVING
+    def digest(self) -> str:
+        """What an answer of a reviewer names as its evidence."""
+        return sha256_json(asdict(self))
+
+    @property
+    def failing(self) -> list[Check]:
+        """The checks that decided the outcome, the worst kind first; empty for `pass`."""
+        order = {"error": 0, "block": 1, "warn": 2}
+        bad = [c for c in self.checks if c.status == "error" or (c.status == "failed" and c.severity != "info")]
+        return sorted(bad, key=lambda c: order["error" if c.status == "error" else c.severity])
 
 
 def record(
@@ -69,15 +87,20 @@ def record(
     outcome: Outcome,
     checks: Sequence[Check],
     digests: Mapping[str, str],
+    past: Mapping[str, str] | None = None,
 ) -> Verdict:
     """Store a verdict and return the stored one: the first for these (subject, suite, history) stands.
 
-    It is the current verdict on its subject from now on: what was judged by other bounds before does not count.
+    It is the current verdict on its subject from now on: what was judged by other bounds before does not count. But
+    a newer history alone takes no approval back: then the verdict is stored beside the one that approves.
     """
     key = f"verdicts/{subject}/{sha256_json([suite, history])}.json"
     judged_at = datetime.now(UTC).isoformat(timespec="microseconds")
-    verdict = Verdict(subject, kind, suite, history, outcome, tuple(checks), dict(digests), judged_at)
+    verdict = Verdict(subject, kind, suite, history, outcome, tuple(checks), dict(digests), judged_at, dict(past or {}))
     lake.storage.put_if_absent(key, canonical_json(asdict(verdict)))
+    before = latest(lake, subject)
+    if before and before.suite == suite and before.history != history and approved(lake, before):
+        return _load(lake, key)
     pointer, body = _current(subject), canonical_json({"verdict": key})
     while not lake.storage.compare_and_swap(pointer, lake.storage.get(pointer), body):
         continue
@@ -93,17 +116,46 @@ def latest(lake: Lake, subject: str) -> Verdict | None:
     return verdict if verdict.subject == subject else None
 
 
+def standing(lake: Lake) -> list[Verdict]:
+    """The current verdict on each subject, the newest first."""
+    subjects = [Path(key).stem for key in lake.storage.list("verdicts/current")]
+    found = [verdict for subject in subjects if (verdict := latest(lake, subject)) is not None]
+    return sorted(found, key=lambda verdict: verdict.judged_at, reverse=True)
+
+
+def answer_to(lake: Lake, verdict: Verdict) -> Answer | None:
+    """The answer of a reviewer that counts; None while nobody answered."""
+    given = answers(lake, verdict.digest)
+    return given[-1] if given else None
+
+
+def approved(lake: Lake, verdict: Verdict) -> bool:
+    """Whether the verdict passed, or warned and a reviewer approved it."""
+    if verdict.outcome != "warn":
+        return verdict.outcome == "pass"
+    given = answer_to(lake, verdict)
+    return given is not None and given.decision == "approve"
+
+
+def approval(lake: Lake, verdict: Verdict) -> dict[str, str] | None:
+    """The answer that approved a verdict which warned, as it is stored with what it let through; None for `pass`."""
+    given = answer_to(lake, verdict) if verdict.outcome == "warn" else None
+    return None if given is None else asdict(given)
+
+
 def require_approved(lake: Lake, subject: str) -> Verdict:
     """The current verdict on `subject`, which approves; raises NotApproved otherwise."""
     verdict = latest(lake, subject)
     if verdict is None:
         raise NotApproved(f"{subject[:12]} was never judged; run `python -m quality.gate` on it first")
-    if not verdict.approves:
-        failing = [c.name for c in verdict.checks if c.status in ("failed", "error") and c.severity != "info"]
-        raise NotApproved(
-            f"{subject[:12]} has the verdict '{verdict.outcome}' ({', '.join(failing) or 'no check named'}); "
-            f"see docs/gate-blocked.md"
-        )
+    if not approved(lake, verdict):
+        names = ", ".join(check.name for check in verdict.failing) or "no check named"
+        said = f"{subject[:12]} has the verdict '{verdict.outcome}' ({names})"
+        if verdict.outcome != "warn":
+            raise NotApproved(f"{said}; see docs/gate-blocked.md")
+        if (given := answer_to(lake, verdict)) is None:
+            raise NotApproved(f"{said} and waits for a reviewer; see `gristmill verdict list`")
+        raise NotApproved(f"{said} and was rejected by {given.who}: {given.reason}")
     return verdict
 
 
@@ -113,4 +165,8 @@ def _current(subject: str) -> str:
 
 def _load(lake: Lake, key: str) -> Verdict:
     data = json.loads(lake.storage.get(key) or b"{}")
-    return Verdict(**{**data, "checks": tuple(Check(**check) for check in data["checks"])})
+    checks = tuple(
+        Check(**{**check, "offenders": tuple((name, value) for name, value in check.get("offenders", ()))})
+        for check in data["checks"]
+    )
+    return Verdict(**{**data, "checks": checks})

@@ -19,6 +19,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
+from gristmill.airflow.links import ReportLink, report_url
 from gristmill.children import start
 from gristmill.errors import EXIT_GATE_BLOCKED, EXIT_USER_ERROR
 from gristmill.printable import printable
@@ -63,15 +64,20 @@ class StageOperator(BaseOperator):
         self.request = request
         self.request_options = list(request_options)
         self.allow_missing = allow_missing
+        self.summary: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Context) -> dict[str, str]:
         """Run the stage to its end; raises AirflowFailException or StageFailed with the stage's last words."""
         with tempfile.TemporaryDirectory(prefix="gristmill-") as folder:
             result = Path(folder) / "result.json"
-            self._run(stage_command(self.module, self._arguments(context), result))
-            found = json.loads(result.read_bytes())
-        self.log.info("summary: %s", found["summary"])
+            try:
+                self._run(stage_command(self.module, self._arguments(context), result))
+            finally:
+                # A gate that blocks has written its verdict before it fails.
+                found = json.loads(result.read_bytes()) if result.exists() else {"outputs": {}, "summary": {}}
+                self.summary = found["summary"]
+        self.log.info("summary: %s", self.summary)
         outputs: dict[str, str] = found["outputs"]
         for asset in self.outlets:
             event = context["outlet_events"][asset]
@@ -86,27 +92,14 @@ class StageOperator(BaseOperator):
             self._process.wait()
 
     def _arguments(self, context: Context) -> dict[str, str | list[str]]:
-        run = context["dag_run"]
-        scope = run.partition_key if self.scope == "snapshot" else run.run_id
-        if not scope:
-            raise AirflowFailException(
-                "this run has no partition key; trigger it with a snapshot id as partition key (Advanced Options)"
-            )
+        run, scope = context["dag_run"], scope_of(context, self.scope)
         arguments: dict[str, str | list[str]] = {"profile": os.environ.get("GRISTMILL_PROFILE", "demo")}
         arguments |= {self.scope: scope, "run-id": run.run_id, **self.options}
         if self.request_options:
             request = context["ti"].xcom_pull(task_ids=self.request)
             arguments |= {name: str(request[name]) for name in self.request_options if request[name] is not None}
-        return arguments | {"input": [f"{name}={digest}" for name, digest in self._inputs(context).items()]}
-
-    def _inputs(self, context: Context) -> dict[str, str]:
-        """Digest of each input, one look-up per upstream task."""
-        outputs = {task: context["ti"].xcom_pull(task_ids=task) or {} for task in sorted(set(self.inputs.values()))}
-        found = {name: outputs[task][name] for name, task in self.inputs.items() if name in outputs[task]}
-        if not self.allow_missing and (missing := sorted(set(self.inputs) - set(found))):
-            names = ", ".join(missing)
-            raise AirflowFailException(f"no digest of {names} from the tasks before; clear and rerun those")
-        return found
+        inputs = digests_of(context, self.inputs, self.allow_missing)
+        return arguments | {"input": [f"{name}={digest}" for name, digest in inputs.items()]}
 
     def _run(self, command: list[str]) -> None:
         self.log.info("running %s", " ".join(command[3:]))
@@ -124,6 +117,31 @@ class StageOperator(BaseOperator):
             raise AirflowFailException(last_words(last))
         if code:
             raise StageFailed(f"{self.module} ended with code {code}: {last_words(last)}")
+
+
+class ReportOperator(StageOperator):
+    """A stage whose task has a button that opens the run's report."""
+
+    operator_extra_links = (ReportLink(),)
+
+
+class GateOperator(ReportOperator):
+    """A gate: tells the profile's notifiers of a verdict that did not pass and that nobody has answered."""
+
+    def execute(self, context: Context) -> dict[str, str]:
+        """Run the gate; raises AirflowFailException when it blocks."""
+        try:
+            return super().execute(context)
+        finally:
+            if subject := self.summary.get("subject"):
+                self._tell(context, str(subject))
+
+    def _tell(self, context: Context, subject: str) -> None:
+        """Send the alert; nothing that goes wrong here is the run's matter."""
+        try:
+            send_gate_alert(subject, scope_of(context, self.scope), report_url(context["dag_run"].run_id, self.scope))
+        except Exception:
+            self.log.exception("no alert was sent")
 
 
 class StartPretraining(TriggerDagRunOperator):
@@ -151,6 +169,42 @@ class StartPretraining(TriggerDagRunOperator):
         self.trigger_run_id = request_id(lake, mix)
         self.log.info("mix '%s' is complete: pretraining run %s", mix.name, self.trigger_run_id)
         super().execute(context)
+
+
+def scope_of(context: Context, scope: str) -> str:
+    """The snapshot (the run's partition key) or the training run (the DAG run's id) that a task is about."""
+    run = context["dag_run"]
+    found = run.partition_key if scope == "snapshot" else run.run_id
+    if not found:
+        raise AirflowFailException(
+            "this run has no partition key; trigger it with a snapshot id as partition key (Advanced Options)"
+        )
+    return str(found)
+
+
+def digests_of(context: Context, inputs: Mapping[str, str], allow_missing: bool = False) -> dict[str, str]:
+    """Digest of each input (dataset -> task), one look-up per upstream task."""
+    outputs = {task: context["ti"].xcom_pull(task_ids=task) or {} for task in sorted(set(inputs.values()))}
+    found = {name: outputs[task][name] for name, task in inputs.items() if name in outputs[task]}
+    if not allow_missing and (missing := sorted(set(inputs) - set(found))):
+        names = ", ".join(missing)
+        raise AirflowFailException(f"no digest of {names} from the tasks before; clear and rerun those")
+    return found
+
+
+def send_gate_alert(subject: str, scope: str, link: str) -> None:
+    """Send what the profile's notifiers want to know of the current verdict on `subject`."""
+    from gristmill import verdicts
+    from gristmill.alerts import gate_alert
+    from gristmill.lake import Lake
+    from gristmill.notifiers import notify
+    from gristmill.profile import load_profile
+
+    profile = load_profile()
+    lake = Lake.open(profile)
+    verdict = verdicts.latest(lake, subject)
+    if verdict is not None and not verdicts.approved(lake, verdict):
+        notify(profile.alerts, gate_alert(verdict, scope, link))
 
 
 def stage_command(module: str, arguments: Mapping[str, str | list[str]], result: Path) -> list[str]:

@@ -1,4 +1,7 @@
-"""What Airflow loads at start: the timetable, and the web pages that the rooms register. Fails closed."""
+"""What Airflow loads at start: the timetable, the link to a report, and the web pages that the rooms register.
+
+Fails closed.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from gristmill.airflow.links import ReportLink
 from gristmill.airflow.timetable import SnapshotTimetable
 
 log = logging.getLogger(__name__)
@@ -50,5 +54,6 @@ class GristmillPlugin(AirflowPlugin):
 
     name = "gristmill"
     timetables = [SnapshotTimetable]  # noqa: RUF012  (Airflow's own attribute)
+    operator_extra_links = [ReportLink()]  # noqa: RUF012
     fastapi_apps = _APPS
     external_views = _VIEWS

@@ -130,6 +130,18 @@ class Client:
         """Run the failed tasks of a run, and what follows them, again."""
         self.call("POST", f"{_run(dag_id, run_id)}/clear", {"dry_run": False, "only_failed": True})
 
+    def waiting_requests(self) -> list[JSON]:
+        """The newest 100 requests that wait for a person, each with `body` and `task_instance`."""
+        query: JSON = {"response_received": False, "state": "awaiting_input", "limit": 100, "order_by": "-created_at"}
+        found: list[JSON] = self.call("GET", "/dags/~/dagRuns/~/hitlDetails", **query)["hitl_details"]
+        return found
+
+    def respond(self, task: JSON, option: str, reason: str) -> None:
+        """Answer the request of a task instance. Raises ServiceError: 403 for who is not asked, 409 when answered."""
+        path = f"{_run(task['dag_id'], task['dag_run_id'])}/taskInstances/{task['task_id']}/{task['map_index']}"
+        body = {"chosen_options": [option], "params_input": {"reason": reason}}
+        self.call("PATCH", f"{path}/hitlDetails", body)
+
     def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> list[str]:
         """Lines of a task's log."""
         answer = self.call("GET", f"{_run(dag_id, run_id)}/taskInstances/{task_id}/logs/{attempt}")

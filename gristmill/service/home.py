@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from gristmill.errors import UserError
-from gristmill.profile import PROJECT, Profile
+from gristmill.profile import OWN_USER, PROJECT, Profile
 
-USER = "admin"
+USER = OWN_USER
 COMPONENTS = ("api-server", "dag-processor", "scheduler")
 
 
@@ -34,7 +34,11 @@ class Home:
     @property
     def password(self) -> str:
         """Password of USER, as Airflow reads it."""
-        return str(json.loads(self.passwords.read_text(encoding="utf-8"))[USER])
+        return self.password_of(USER)
+
+    def password_of(self, user: str) -> str:
+        """Password of a user of the profile, once `prepare` has run."""
+        return str(json.loads(self.passwords.read_text(encoding="utf-8"))[user])
 
     @property
     def database(self) -> str:
@@ -48,8 +52,7 @@ class Home:
         """Write everything that Airflow reads before its first start; secrets and password are made once."""
         self.component_log("").parent.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        if not self.passwords.exists():
-            write_private(self.passwords, json.dumps({USER: secrets.token_urlsafe(18)}))
+        self._give_passwords()
         if not self._secrets.exists():
             keys = {name: secrets.token_urlsafe(48) for name in ("jwt", "api")}
             keys["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
@@ -70,6 +73,16 @@ class Home:
             "GRISTMILL_PROFILE": str(self.profile.source), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1",
         }  # fmt: skip
 
+    def _give_passwords(self) -> None:
+        """One password per user of the profile; those that are there stay."""
+        known = json.loads(self.passwords.read_text(encoding="utf-8")) if self.passwords.exists() else {}
+        given = {user: secrets.token_urlsafe(18) for user in self.profile.airflow.users if user not in known}
+        if given:
+            temporary = self.passwords.with_suffix(".tmp")
+            temporary.unlink(missing_ok=True)
+            write_private(temporary, json.dumps({**known, **given}))
+            temporary.replace(self.passwords)
+
     def _configuration(self, port: int, keys: dict[str, str]) -> dict[str, dict[str, str]]:
         url = f"http://127.0.0.1:{port}"
         raw: dict[str, dict[str, object]] = {
@@ -79,7 +92,7 @@ class Home:
                 "parallelism": self.profile.airflow.parallelism,
                 "load_examples": False,
                 "fernet_key": keys["fernet"],
-                "simple_auth_manager_users": f"{USER}:admin",
+                "simple_auth_manager_users": ",".join(f"{n}:{role}" for n, role in self.profile.airflow.users.items()),
                 "simple_auth_manager_passwords_file": self.passwords,
                 "simple_auth_manager_all_admins": False,
                 "execution_api_server_url": f"{url}/execution/",

@@ -23,12 +23,13 @@ print(json.dumps({
     "errors": bag.import_errors,
     "heavy": sorted({"pyspark", "torch", "pandas", "deepspeed", "pyarrow.parquet"} & set(sys.modules)),
     "dags": {d.dag_id: {
+        "deadlines": [alert.name for alert in d.deadline or []],
         "max_active_runs": d.max_active_runs, "tags": sorted(d.tags), "doc": bool(d.doc_md),
         "native": d.render_template_as_native_obj, "params": sorted(d.params),
         "tasks": {t.task_id: {
             "pool": t.pool, "retries": t.retries, "owner": t.owner, "timeout": t.execution_timeout is not None,
             "rule": t.trigger_rule.value, "leaf": not t.downstream_list, "up": sorted(t.upstream_task_ids),
-            "outlets": [o.name for o in t.outlets],
+            "outlets": [o.name for o in t.outlets], "links": [link.name for link in t.operator_extra_links],
         } for t in d.tasks},
     } for d in bag.dags.values()},
 }), file=sys.stderr)
@@ -78,9 +79,35 @@ def test_spark_and_training_share_their_pools(bag: dict[str, Any]) -> None:
 def test_the_report_runs_after_any_failure_and_the_last_leaf_gives_the_colour(bag: dict[str, Any]) -> None:
     tasks = bag["dags"]["crawl_snapshot"]["tasks"]
     assert [name for name, task in tasks.items() if task["leaf"]] == ["finish"]
-    assert tasks["report"]["rule"] == "all_done"
-    assert tasks["finish"]["rule"] == "all_success"
-    assert tasks["finish"]["up"] == ["release", "report"]
+    assert {tasks[name]["rule"] for name in ("report", "last_report")} == {"all_done"}
+    assert {tasks[name]["rule"] for name in ("approval", "release", "finish")} == {"all_success"}
+    assert tasks["finish"]["up"] == ["last_report", "release"]
+
+
+def test_the_report_is_published_before_anybody_waits_and_again_at_the_end(bag: dict[str, Any]) -> None:
+    tasks = bag["dags"]["crawl_snapshot"]["tasks"]
+    assert tasks["report"]["up"] == ["gate"]
+    assert tasks["approval"]["up"] == ["gate", "report"]
+    assert tasks["release"]["up"] == ["approval"]
+    assert tasks["last_report"]["up"] == ["release"]
+
+
+def test_each_gate_of_training_is_followed_by_its_approval(bag: dict[str, Any]) -> None:
+    tasks = bag["dags"]["pretrain"]["tasks"]
+    assert (tasks["approve_tokens"]["up"], tasks["train"]["up"]) == (["gate_tokens"], ["approve_tokens"])
+    assert (tasks["approve_model"]["up"], tasks["promote"]["up"]) == (["gate_model"], ["approve_model"])
+
+
+def test_gates_approvals_and_reports_link_to_the_report(bag: dict[str, Any]) -> None:
+    linked = {name for dag in bag["dags"].values() for name, task in dag["tasks"].items()
+              if "Quality report" in task["links"]}  # fmt: skip
+    assert linked == {
+        "gate", "approval", "report", "last_report", "gate_tokens", "approve_tokens", "gate_model", "approve_model"
+    }  # fmt: skip
+
+
+def test_a_snapshot_that_takes_too_long_is_noticed(bag: dict[str, Any]) -> None:
+    assert bag["dags"]["crawl_snapshot"]["deadlines"] == ["late"]
 
 
 def test_only_the_release_announces_a_snapshot(bag: dict[str, Any]) -> None:

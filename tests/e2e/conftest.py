@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -97,10 +98,10 @@ def pretrained(mill: Mill, scheduled: dict[str, JSON]) -> JSON:
     return mill.finished("pretrain", 1)[0]
 
 
-def write_profile(root: Path) -> Path:
-    """A profile of its own: the default policy and gates, a mix of both tiny crawls, a micro model."""
+def write_profile(root: Path, snapshots: tuple[str, ...] = ("tiny-A", "tiny-B"), **changes: Any) -> Path:
+    """A profile of its own: the default policy and gates, a mix of tiny crawls, a micro model; `changes` to it."""
     files = {
-        "mix.yaml": {"name": "tiny", "snapshots": ["tiny-A", "tiny-B"], "auto_start": True, "validation_share": 0.2},
+        "mix.yaml": {"name": "tiny", "snapshots": list(snapshots), "auto_start": True, "validation_share": 0.2},
         "pretrain.yaml": PRETRAIN,
         "profile.yaml": {
             "work_dir": str(root / "work"), "lake": str(root / "lake"),
@@ -108,8 +109,8 @@ def write_profile(root: Path) -> Path:
             "gates": str(PROJECT / "configs" / "gates" / "default.yaml"),
             "mix": str(root / "mix.yaml"), "pretrain": str(root / "pretrain.yaml"),
             "spark": {"master": "local[2,2]", "driver_memory": "512m"},
-            "airflow": {"schedule": "all"},
-            "stages": {"curate": {"shard_bytes": 100_000}, "tokenize": {"vocabulary": 1024}},
+            "airflow": {"schedule": "all", "users": {"admin": "admin", "vera": "viewer"}},
+            "stages": {"curate": {"shard_bytes": 100_000}, "tokenize": {"vocabulary": 1024}}, **changes,
         },
     }  # fmt: skip
     for name, content in files.items():

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.airflow
 
-STAGES = ["extract", "annotate", "deduplicate", "decide", "curate", "measure", "gate", "release", "report", "finish"]
+STAGES = [
+    "extract", "annotate", "deduplicate", "decide", "curate", "measure", "gate", "report", "approval", "release",
+    "last_report", "finish",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", [None, "tiny", "tiny-A\n", "../tiny-A"])
@@ -85,8 +88,8 @@ def test_a_truncated_crawl_is_blocked_red_and_reported(mill: Mill, scheduled: di
     states = mill.states("crawl_snapshot", run["dag_run_id"])
     assert run["state"] == "failed"
     assert states == {
-        **dict.fromkeys(STAGES[:6], "success"), "gate": "failed", "release": "upstream_failed", "report": "success",
-        "finish": "upstream_failed",
+        **dict.fromkeys(STAGES[:6], "success"), "gate": "failed", "report": "success", "approval": "upstream_failed",
+        "release": "upstream_failed", "last_report": "success", "finish": "upstream_failed",
     }  # fmt: skip
     log = "\n".join(mill.client.log("crawl_snapshot", run["dag_run_id"], "gate", 1))
     assert "lost bytes" in log

@@ -69,6 +69,17 @@ def test_an_unknown_profile_names_the_nearest() -> None:
         ("sprak: {}", "unknown key 'sprak' (did you mean 'spark'?)"),
         ("spark: {mastre: x}", "unknown key 'spark.mastre' (did you mean 'master'?)"),
         ("airflow: {parallelism: 0}", "airflow.parallelism"),
+        ("airflow: {users: {rita: user}}", "users must hold 'admin: admin'"),
+        ("airflow: {users: {admin: user}}", "users must hold 'admin: admin'"),
+        ("airflow: {users: {admin: admin, 'a:b': user}}", "airflow.users"),
+        ("airflow: {users: {admin: admin, rita: owner}}", "airflow.users.rita"),
+        ("airflow: {reviewers: [admn]}", "reviewer 'admn' is no user (did you mean 'admin'?)"),
+        ("airflow: {reviewers: []}", "airflow.reviewers"),
+        ("airflow: {users: {admin: admin, vera: viewer}, reviewers: [vera]}", "reviewer 'vera' is a viewer"),
+        ("airflow: {approval_hours: 0}", "airflow.approval_hours"),
+        ("alerts: [{kind: pigeon}]", "alerts.0"),
+        ("alerts: [{kind: log, events: [bloc]}]", "alerts.0.log.events.0"),
+        ("alerts: [{kind: email, to: [a@b.example], login: 'u:secret'}]", "write file:/PATH"),
         ("root: /", "'root' is where the profile itself is, and cannot be set"),
         ("stages: {cuarte: {}}", "did you mean 'curate'?"),
     ],
@@ -87,6 +98,20 @@ def test_a_stage_reads_its_own_section_by_its_own_type(path: Path) -> None:
     path.write_text(PROFILE.replace("shard_bytes", "shard_byte"))
     with pytest.raises(SettingsError, match=r"stages\.curate: unknown key 'shard_byte' \(did you mean 'shard_bytes'"):
         load_profile(str(path)).stage("curate", CurateConfig)
+
+
+def test_a_profile_without_a_word_of_it_has_one_user_who_reviews(path: Path) -> None:
+    airflow = load_profile(str(path)).airflow
+    assert (airflow.users, airflow.reviewers, airflow.approval_hours) == ({"admin": "admin"}, ["admin"], 7 * 24)
+    assert load_profile(str(path)).alerts == []
+
+
+def test_a_refused_secret_is_not_repeated_in_the_error(path: Path) -> None:
+    lines = "alerts: [{kind: webhook, url: 'https://h.example/?key=canary'}, {kind: email, to: [x], login: canary}]"
+    path.write_text(PROFILE.partition("stages")[0] + lines + "\n")
+    with pytest.raises(SettingsError) as caught:
+        load_profile(str(path))
+    assert "canary" not in str(caught.value)
 
 
 def test_the_database_url_may_stand_in_a_file_so_that_no_profile_holds_a_password(tmp_path: Path) -> None:

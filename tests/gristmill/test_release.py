@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 import pytest
 
+from gristmill.approvals import Answer, answer
 from gristmill.catalogue import CatalogueError
 from gristmill.lake import Lake, LakeError
 from gristmill.release import DATASETS, Release, ReleaseError, candidate_digest, current, release, releases
-from gristmill.verdicts import NotApproved
+from gristmill.verdicts import NotApproved, latest
 
 DAY = date(2026, 3, 1)
 
@@ -31,13 +34,43 @@ def other(mill: Any, datasets: dict[str, str]) -> dict[str, str]:
 
 
 def test_an_approved_snapshot_is_released_once(lake: Lake, mill: Any, datasets: dict[str, str]) -> None:
-    mill.judge(datasets, "warn")
+    mill.judge(datasets)
     released, changed = release(lake, "a", datasets)
     assert changed
-    assert (released.digest, released.verdict, released.partition_date) == (candidate_digest(datasets), "warn", DAY)
+    assert (released.digest, released.verdict, released.partition_date) == (candidate_digest(datasets), "pass", DAY)
+    assert released.approval is None
     assert release(lake, "a", {**datasets, "more": "than is released"}) == (released, False)
     assert current(lake, "a") == released
     assert released.datasets == datasets
+
+
+def test_a_warning_is_released_with_the_answer_that_approved_it(
+    lake: Lake, mill: Any, datasets: dict[str, str]
+) -> None:
+    mill.judge(datasets, "warn")
+    with pytest.raises(NotApproved, match="waits for a reviewer"):
+        release(lake, "a", datasets)
+    verdict = latest(lake, candidate_digest(datasets))
+    assert verdict is not None
+    given = answer(lake, Answer(verdict.digest, "approve", "rita", "compared by hand", "airflow", "run 1"))
+    released, _ = release(lake, "a", datasets)
+    assert released.verdict == "warn"
+    assert released.approval == asdict(given)
+    assert current(lake, "a") == released
+    answer(lake, Answer(verdict.digest, "reject", "rita", "on second thoughts", "airflow"))
+    assert current(lake, "a") == released
+    with pytest.raises(NotApproved, match="rejected by rita: on second thoughts"):
+        release(lake, "a", datasets)
+
+
+def test_a_release_of_an_earlier_version_still_loads(lake: Lake, mill: Any, datasets: dict[str, str]) -> None:
+    mill.judge(datasets)
+    released, _ = release(lake, "a", datasets)
+    key = "releases/current/a.json"
+    body = json.loads(lake.storage.get(key) or b"")
+    del body["approval"]
+    assert lake.storage.compare_and_swap(key, lake.storage.get(key), json.dumps(body).encode())
+    assert current(lake, "a") == released
 
 
 def test_without_an_approving_verdict_on_exactly_these_digests_nothing_is_released(

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from gristmill.approvals import Answer, answer
 from gristmill.lake import Lake
 from gristmill.ledger import attempt
 from gristmill.promote import promote
+from gristmill.release import release
 from gristmill.status import render, summary
+from gristmill.verdicts import Verdict, latest, record
 
 
 def test_a_released_snapshot_shows_its_mass_balance(lake: Lake, mill: Any) -> None:
@@ -43,6 +46,42 @@ def test_a_snapshot_that_the_gate_blocked_shows_the_verdict_and_the_last_attempt
     with pytest.raises(ValueError, match="no"), attempt(lake, stage="report", scope="a", config={}, inputs={}):
         raise ValueError("no")
     assert "NOT released (last attempt: report failed, verdict BLOCK)" in render(summary(lake))
+
+
+def warned(lake: Lake, mill: Any, name: str = "a") -> tuple[dict[str, str], Verdict]:
+    """A snapshot whose gate warned in an attempt on record."""
+    mill.enter(name, date(2026, 3, 1))
+    datasets = mill.datasets(name)
+    subject = mill.judge(datasets, "warn")
+    with attempt(lake, stage="gate.snapshot", scope=name, config={}, inputs={}) as current:
+        current.summary.update({"verdict": "warn", "subject": subject})
+    verdict = latest(lake, subject)
+    assert verdict is not None
+    return datasets, verdict
+
+
+def test_a_snapshot_that_waits_for_a_reviewer_says_so_until_it_is_answered(lake: Lake, mill: Any) -> None:
+    datasets, verdict = warned(lake, mill)
+    text = render(summary(lake))
+    assert "verdict WARN, waits for a reviewer)\n    look at it: .venv/bin/gristmill verdict show a\n" in text
+    answer(lake, Answer(verdict.digest, "reject", "rita\x1b", "no", "airflow"))
+    assert "verdict WARN, rejected by rita\\x1b)" in render(summary(lake))
+    answer(lake, Answer(verdict.digest, "approve", "rita", "yes", "airflow"))
+    release(lake, "a", datasets)
+    assert "released, verdict WARN, approved by rita" in render(summary(lake))
+    (found,) = summary(lake)["snapshots"]
+    assert found["approval"]["reason"] == "yes"
+
+
+def test_a_training_request_that_waits_for_a_reviewer_is_shown_until_it_is_approved(lake: Lake) -> None:
+    verdict = record(
+        lake, subject="7" * 64, kind="tokens", suite="1", history="", outcome="warn", checks=[], digests={}
+    )
+    with attempt(lake, stage="gate.tokens", scope="demo-2", config={}, inputs={}) as current:
+        current.summary.update({"verdict": "warn", "subject": "7" * 64})
+    assert [r["last_attempt"] for r in summary(lake)["training_runs"]] == ["gate.tokens warn, waits for a reviewer"]
+    answer(lake, Answer(verdict.digest, "approve", "rita", "yes", "airflow"))
+    assert summary(lake)["training_runs"] == []
 
 
 def finish(lake: Lake, run_id: str, stage: str, **outputs: str) -> None:

@@ -7,8 +7,21 @@ from typing import Any
 
 import pytest
 
+from gristmill.approvals import Answer, Decision, answer
 from gristmill.lake import Lake
-from gristmill.verdicts import Check, NotApproved, Outcome, Verdict, latest, record, require_approved
+from gristmill.verdicts import (
+    Check,
+    NotApproved,
+    Outcome,
+    Verdict,
+    answer_to,
+    approval,
+    approved,
+    latest,
+    record,
+    require_approved,
+    standing,
+)
 
 SUBJECT = "5" * 64
 
@@ -19,11 +32,37 @@ def judge(lake: Lake, outcome: Outcome, suite: str = "1", subject: str = SUBJECT
     return record(lake, subject=subject, suite=suite, outcome=outcome, **values)
 
 
+def say(lake: Lake, verdict: Verdict, decision: Decision = "approve", reason: str = "seen") -> Answer:
+    return answer(lake, Answer(verdict.digest, decision, "rita", reason, "airflow", "run"))
+
+
 def test_a_verdict_is_stored_with_its_evidence(lake: Lake) -> None:
-    judged = judge(lake, "block")
-    assert latest(lake, SUBJECT) == judged
-    assert judged.checks == (Check("kept share", "block", "failed", 0.1, {"min": 0.2}, "why"),)
-    assert judged.digests == {"corpus": "1"}
+    check = Check(
+        "drift", "warn", "failed", 0.4, {"max": 0.2}, "why", "drift", "m.x", {"a": 0.1, "b": 0.2}, (("de", 0.4),), "e"
+    )
+    judged = judge(lake, "warn", checks=[check], past={"a": "1", "b": "2"})
+    found = latest(lake, SUBJECT)
+    assert found == judged
+    assert found.digest == judged.digest
+    assert (judged.checks, judged.digests, judged.past) == ((check,), {"corpus": "1"}, {"a": "1", "b": "2"})
+
+
+def test_the_checks_that_decided_come_worst_kind_first(lake: Lake) -> None:
+    kinds = [("warn", "failed"), ("info", "failed"), ("block", "failed"), ("warn", "error"), ("block", "passed")]
+    checks = [Check(f"{severity} {status}", severity, status) for severity, status in kinds]  # type: ignore[arg-type]
+    names = [check.name for check in judge(lake, "error", checks=checks).failing]
+    assert names == ["warn error", "block failed", "warn failed"]
+
+
+def test_a_verdict_of_an_earlier_version_still_loads(lake: Lake) -> None:
+    judge(lake, "pass")
+    [key] = lake.storage.list(f"verdicts/{SUBJECT}")
+    body = json.loads(lake.storage.get(key) or b"")
+    old = {name: body["checks"][0][name] for name in ("name", "severity", "status", "observed", "bound", "note")}
+    del body["past"]
+    lake.storage.delete(key)
+    lake.storage.put_if_absent(key, json.dumps({**body, "checks": [old]}).encode())
+    assert require_approved(lake, SUBJECT).checks[0].history == {}
 
 
 def test_the_first_verdict_for_the_same_question_stands(lake: Lake) -> None:
@@ -37,7 +76,7 @@ def test_the_newest_verdict_counts(lake: Lake) -> None:
     judge(lake, "block", suite="2")
     with pytest.raises(NotApproved):
         require_approved(lake, SUBJECT)
-    judge(lake, "warn", suite="3")
+    judge(lake, "pass", suite="3")
     assert require_approved(lake, SUBJECT).suite == "3"
 
 
@@ -51,14 +90,74 @@ def test_bounds_that_are_taken_back_bring_their_verdict_back(lake: Lake, outcome
     assert latest(lake, SUBJECT) == judged_again
 
 
-@pytest.mark.parametrize(("outcome", "approves"), [("pass", True), ("warn", True), ("block", False), ("error", False)])
-def test_pass_and_warn_approve(lake: Lake, outcome: Outcome, approves: bool) -> None:
-    assert judge(lake, outcome).approves == approves
-    if approves:
-        assert require_approved(lake, SUBJECT).outcome == outcome
-    else:
-        with pytest.raises(NotApproved, match=rf"555555555555 has the verdict '{outcome}' \(kept share\)"):
-            require_approved(lake, SUBJECT)
+def test_pass_approves_by_itself(lake: Lake) -> None:
+    verdict = judge(lake, "pass")
+    assert require_approved(lake, SUBJECT) == verdict
+    assert approval(lake, verdict) is None
+
+
+@pytest.mark.parametrize("outcome", ["block", "error"])
+def test_block_and_error_are_approved_by_nobody(lake: Lake, outcome: Outcome) -> None:
+    verdict = judge(lake, outcome)
+    say(lake, verdict)
+    assert not approved(lake, verdict)
+    assert approval(lake, verdict) is None
+    with pytest.raises(NotApproved, match=rf"555555555555 has the verdict '{outcome}' \(kept share\); see docs"):
+        require_approved(lake, SUBJECT)
+
+
+def test_warn_waits_for_a_reviewer_whose_newest_answer_counts(lake: Lake) -> None:
+    verdict = judge(lake, "warn")
+    with pytest.raises(NotApproved, match="waits for a reviewer; see `gristmill verdict list`"):
+        require_approved(lake, SUBJECT)
+    say(lake, verdict, "reject", "half the hosts are gone")
+    with pytest.raises(NotApproved, match="was rejected by rita: half the hosts are gone"):
+        require_approved(lake, SUBJECT)
+    given = say(lake, verdict, "approve", "they moved")
+    assert require_approved(lake, SUBJECT) == verdict
+    assert answer_to(lake, verdict) == given
+    assert approval(lake, verdict) == {
+        "evidence": verdict.digest, "decision": "approve", "who": "rita", "reason": "they moved", "via": "airflow",
+        "run_id": "run", "answered_at": given.answered_at,
+    }  # fmt: skip
+
+
+def test_an_answer_belongs_to_one_verdict(lake: Lake) -> None:
+    say(lake, judge(lake, "warn", suite="1"))
+    judge(lake, "warn", suite="2")
+    with pytest.raises(NotApproved, match="waits for a reviewer"):
+        require_approved(lake, SUBJECT)
+
+
+@pytest.mark.parametrize("first", ["pass", "warn"])
+@pytest.mark.parametrize("second", ["pass", "warn", "block", "error"])
+def test_a_newer_history_adds_a_verdict_beside_and_takes_no_approval_back(
+    lake: Lake, first: Outcome, second: Outcome
+) -> None:
+    before = judge(lake, first, history="1")
+    say(lake, before)
+    beside = judge(lake, second, history="2")
+    assert (beside.outcome, beside.history) == (second, "2")
+    assert require_approved(lake, SUBJECT) == before
+    assert len(lake.storage.list(f"verdicts/{SUBJECT}")) == 2
+
+
+@pytest.mark.parametrize("first", ["warn", "block", "error"])
+def test_a_newer_history_counts_where_nothing_was_approved(lake: Lake, first: Outcome) -> None:
+    judge(lake, first, history="1")
+    assert judge(lake, "pass", history="2") == require_approved(lake, SUBJECT)
+
+
+def test_other_bounds_take_an_approval_back(lake: Lake) -> None:
+    say(lake, judge(lake, "warn", suite="1"))
+    judge(lake, "block", suite="2")
+    with pytest.raises(NotApproved):
+        require_approved(lake, SUBJECT)
+
+
+def test_the_current_verdicts_come_newest_first(lake: Lake) -> None:
+    first, second = judge(lake, "pass"), judge(lake, "warn", subject="6" * 64)
+    assert standing(lake) == [second, first]
 
 
 @pytest.mark.parametrize("subject", ["6" * 64, SUBJECT[:12], ""])

@@ -18,13 +18,17 @@ pytest.importorskip("airflow")
 from airflow.sdk.exceptions import AirflowFailException  # noqa: E402
 
 from gristmill.airflow.operators import (  # noqa: E402
+    GateOperator,
     StageFailed,
     StageOperator,
     last_words,
     stage_command,
     stage_environment,
 )
+from gristmill.approvals import Answer, answer  # noqa: E402
+from gristmill.lake import Lake  # noqa: E402
 from gristmill.service.processes import process  # noqa: E402
+from gristmill.verdicts import Outcome, latest, record  # noqa: E402
 
 STAGE = """
 import json, os, subprocess, sys, time
@@ -106,6 +110,73 @@ def test_the_stage_does_not_see_airflows_own_settings(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "secret")
     monkeypatch.setenv("_AIRFLOW_X", "secret")
     assert not [value for value in stage_environment().values() if value == "secret"]
+
+
+@pytest.fixture
+def gate(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Outcome], GateOperator]:
+    """A gate whose stage gives this verdict, in a profile with a notifier that logs."""
+    profile = tmp_path / "p.yaml"
+    profile.write_text(
+        f"{{work_dir: w, lake: {tmp_path}/lake, policy: p, gates: g, mix: m, pretrain: t, alerts: [{{kind: log}}]}}"
+    )
+    monkeypatch.setenv("GRISTMILL_PROFILE", str(profile))
+
+    def make(outcome: Outcome) -> GateOperator:
+        judged = record(
+            lake, subject="5" * 64, kind="snapshot", suite="1", history="", outcome=outcome, checks=[], digests={}
+        )
+
+        def run(self: StageOperator, command: list[str]) -> None:
+            summary = {"verdict": outcome, "subject": judged.subject}
+            Path(command[-1].removeprefix("--result=")).write_text(json.dumps({"outputs": {}, "summary": summary}))
+            if outcome in ("block", "error"):
+                raise AirflowFailException("stopped")
+
+        monkeypatch.setattr(StageOperator, "_run", run)
+        return GateOperator(task_id="gate", module="m")
+
+    return make
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Titles of the alerts."""
+    return [r.getMessage().splitlines()[0] for r in caplog.records if r.name == "gristmill.notifiers"]
+
+
+@pytest.mark.parametrize(("outcome", "said"), [("pass", []), ("warn", ["WARN"])])
+def test_a_warning_is_told_and_goes_on(
+    gate: Callable[[Outcome], GateOperator], caplog: pytest.LogCaptureFixture, outcome: Outcome, said: list[str]
+) -> None:
+    assert gate(outcome).execute(context()) == {}
+    assert told(caplog) == [f"Gristmill: the snapshot gate says {each} on snap" for each in said]
+
+
+@pytest.mark.parametrize("outcome", ["block", "error"])
+def test_a_gate_that_blocks_is_told_and_fails(
+    gate: Callable[[Outcome], GateOperator], caplog: pytest.LogCaptureFixture, outcome: Outcome
+) -> None:
+    with pytest.raises(AirflowFailException, match="stopped"):
+        gate(outcome).execute(context())
+    assert told(caplog) == [f"Gristmill: the snapshot gate says {outcome.upper()} on snap"]
+
+
+def test_what_is_approved_already_is_not_told_again(
+    gate: Callable[[Outcome], GateOperator], lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    operator = gate("warn")
+    verdict = latest(lake, "5" * 64)
+    assert verdict is not None
+    answer(lake, Answer(verdict.digest, "approve", "rita", "seen", "airflow"))
+    operator.execute(context())
+    assert told(caplog) == []
+
+
+def test_an_alert_that_cannot_be_made_does_not_fail_the_gate(
+    gate: Callable[[Outcome], GateOperator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = gate("warn")
+    monkeypatch.setattr("gristmill.airflow.operators.send_gate_alert", None)
+    assert operator.execute(context()) == {}
 
 
 @pytest.mark.fault

@@ -10,6 +10,7 @@ from fastapi import Depends, FastAPI
 pytestmark = pytest.mark.airflow
 
 pytest.importorskip("airflow")
+from gristmill.airflow.links import ReportLink  # noqa: E402
 from gristmill.airflow.plugin import GristmillPlugin, Unguarded, pages, require_guard  # noqa: E402
 from gristmill.airflow.timetable import SnapshotTimetable  # noqa: E402
 
@@ -32,5 +33,6 @@ def test_the_installed_plugin_has_the_timetable_and_the_quality_pages() -> None:
     [entry] = [e for e in entry_points(group="airflow.plugins") if e.name == "gristmill"]
     assert entry.load() is GristmillPlugin
     assert GristmillPlugin.timetables == [SnapshotTimetable]
+    assert [type(link) for link in GristmillPlugin.operator_extra_links] == [ReportLink]
     assert [app["url_prefix"] for app in GristmillPlugin.fastapi_apps] == ["/quality"]
     assert {view["destination"] for view in GristmillPlugin.external_views} == {"nav", "dag_run"}

@@ -46,6 +46,19 @@ def test_airflow_listens_on_loopback_and_asks_for_a_password(home: Home) -> None
     assert list(json.loads(Path(found["core"]["simple_auth_manager_passwords_file"]).read_bytes())) == [USER]
 
 
+def test_every_user_of_the_profile_has_a_role_and_a_password_of_their_own(home: Home) -> None:
+    home.prepare(8080)
+    first = home.password
+    users = AirflowSettings(users={"admin": "admin", "rita": "user", "vera": "viewer"}, reviewers=["rita"])
+    later = Home(home.profile.model_copy(update={"airflow": users}))
+    later.prepare(8080)
+    assert config(later)["core"]["simple_auth_manager_users"] == "admin:admin,rita:user,vera:viewer"
+    assert later.password == first
+    assert len({later.password_of(user) for user in users.users}) == 3
+    assert later.passwords.stat().st_mode & 0o077 == 0
+    assert not list(later.folder.glob("*.tmp"))
+
+
 def test_a_percent_sign_in_a_path_survives_interpolation(home: Home) -> None:
     home.prepare(8080)
     assert config(home)["database"]["sql_alchemy_conn"] == f"sqlite:///{home.folder}/airflow.db"
