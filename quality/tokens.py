@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,38 +16,72 @@ from quality.metrics import Metrics
 SPLITS = ("train", "validation")
 
 
-def token_metrics(lake: Lake, tokens: str, tokenizer: str) -> pa.Table:
-    """Documents, tokens and bytes per split; bytes per token per language; what must not be in a token dataset."""
-    metrics = Metrics()
-    vocabulary = vocabulary_size(lake, tokenizer)
-    keys: dict[str, set[tuple[str, int]]] = {split: set() for split in SPLITS}
-    text_bytes: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    unknown = unended = 0
-    for split in SPLITS:
-        documents = total = size = 0
-        for entry in (f for f in lake.manifest(tokens).files if f.unit.startswith(split)):
-            table = lake.read_file(entry)
-            table = table.append_column("count", pc.list_value_length(table.column("tokens")))
-            documents += table.num_rows
-            for row in table.group_by("language").aggregate([("bytes", "sum"), ("count", "sum")]).to_pylist():
-                text_bytes[row["language"]] += row["bytes_sum"]
-                counts[row["language"]] += row["count_sum"]
-                total, size = total + row["count_sum"], size + row["bytes_sum"]
-            ids = (table.column(name).to_pylist() for name in ("snapshot", "doc_id"))
-            keys[split] |= set(zip(*ids, strict=True))
-            unknown += _number(pc.greater_equal(pc.list_flatten(table.column("tokens")), vocabulary))
-            unended += table.num_rows - _number(pc.equal(_last_tokens(table), END_OF_TEXT))
-        metrics.total(split, "documents", documents)
-        metrics.total(split, "tokens", total)
-        metrics.total(split, "bytes", size)
-    metrics.total("tokens", "in_both_splits", len(keys["train"] & keys["validation"]))
+@dataclass
+class _Split:
+    """What one split holds; `cut`: documents longer than a row."""
+
+    documents: int = 0
+    unknown: int = 0
+    unended: int = 0
+    cut: int = 0
+    bytes: Counter[str] = field(default_factory=Counter)
+    tokens: Counter[str] = field(default_factory=Counter)
+    keys: set[tuple[str, int]] = field(default_factory=set)
+
+
+def token_metrics(lake: Lake, tokens: str, tokenizer: str, sequence_length: int | None = None) -> pa.Table:
+    """Documents, tokens and bytes per split; bytes per token per language; what must not be in a token dataset.
+
+    `sequence_length`: tokens of a row that training reads; without it packing is not measured.
+    """
+    metrics, vocabulary = Metrics(), vocabulary_size(lake, tokenizer)
+    found = {split: _read(lake, tokens, split, vocabulary, sequence_length) for split in SPLITS}
+    for split, each in found.items():
+        metrics.total(split, "documents", each.documents)
+        metrics.total(split, "tokens", each.tokens.total())
+        metrics.total(split, "bytes", each.bytes.total())
+    train, validation = found["train"], found["validation"]
+    size, count = train.bytes + validation.bytes, train.tokens + validation.tokens
+    unknown = train.unknown + validation.unknown
+    metrics.total("tokens", "in_both_splits", len(train.keys & validation.keys))
     metrics.total("tokens", "unknown_tokens", unknown)
-    metrics.total("tokens", "unended_documents", unended)
-    metrics.total("tokens", "bytes_per_token", text_bytes.total() / counts.total() if counts.total() else None)
-    metrics.per_key("tokens", "bytes_per_token", "language", {k: text_bytes[k] / n for k, n in counts.items() if n})
+    metrics.total("tokens", "unknown_share", unknown / count.total() if count.total() else None, count.total())
+    metrics.total("tokens", "unended_documents", train.unended + validation.unended)
+    metrics.total("tokens", "bytes_per_token", size.total() / count.total() if count.total() else None, count.total())
+    rows = [(language, size[language] / n, n) for language, n in count.most_common() if n]
+    metrics.shares("tokens", "bytes_per_token", "language", rows)
     metrics.total("tokens", "tokenizer_files", len(lake.manifest(tokenizer).files))
+    _packing(metrics, train, sequence_length)
     return metrics.table()
+
+
+def _read(lake: Lake, tokens: str, split: str, vocabulary: int, sequence_length: int | None) -> _Split:
+    found = _Split()
+    for entry in (f for f in lake.manifest(tokens).files if f.unit.startswith(split)):
+        table = lake.read_file(entry)
+        table = table.append_column("count", pc.list_value_length(table.column("tokens")))
+        found.documents += table.num_rows
+        for row in table.group_by("language").aggregate([("bytes", "sum"), ("count", "sum")]).to_pylist():
+            found.bytes[row["language"]] += row["bytes_sum"]
+            found.tokens[row["language"]] += row["count_sum"]
+        ids = (table.column(name).to_pylist() for name in ("snapshot", "doc_id"))
+        found.keys |= set(zip(*ids, strict=True))
+        found.unknown += _number(pc.greater_equal(pc.list_flatten(table.column("tokens")), vocabulary))
+        found.unended += table.num_rows - _number(pc.equal(_last_tokens(table), END_OF_TEXT))
+        if sequence_length:
+            found.cut += _number(pc.greater(table.column("count"), sequence_length))
+    return found
+
+
+def _packing(metrics: Metrics, train: _Split, sequence_length: int | None) -> None:
+    """Documents stand one after the other and rows are cut every `sequence_length` tokens, with one more as the last
+    target, so what is wasted is the end that fills no row; documents longer than a row are cut for sure."""
+    total, waste, cut = train.tokens.total(), None, None
+    if sequence_length and total:
+        waste = (total - (total - 1) // sequence_length * sequence_length) / total
+        cut = train.cut / train.documents if train.documents else None
+    metrics.total("tokens", "packing_waste", waste, total)
+    metrics.total("tokens", "cut_documents_share", cut, train.documents)
 
 
 def vocabulary_size(lake: Lake, tokenizer: str) -> int:

@@ -12,9 +12,11 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from gristmill import verdicts
 from gristmill.catalogue import Catalogue, Snapshot
 from gristmill.lake import Account, Lake
 from gristmill.profile import Profile, load_profile
+from gristmill.release import candidate_digest, release
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
 from quality.metrics import snapshot_metrics
 
@@ -68,6 +70,27 @@ class Mill:
         self.publish("metrics", {"snapshot": (table, None)})
         return {f"{r['stage']}.{r['metric']}": r["value"] for r in table.to_pylist() if r["scope"] == "total"}
 
+    def release(self, snapshot: str, day: date, **totals: float) -> str:
+        """Release these datasets as another snapshot, some totals (`stage__metric`) changed; gives the digest."""
+        rows = self.lake.read(self.digests["metrics"]).to_pylist()
+        for row in rows:
+            if row["scope"] == "total":
+                row["value"] = totals.get(f"{row['stage']}__{row['metric']}", row["value"])
+            if f"{row['stage']}.{row['metric']}" == "extract.records_in":  # so that no two are alike
+                row["value"] = float(day.toordinal())
+        table = pa.Table.from_pylist(rows, schema=SCHEMAS["metrics"])
+        metrics = self.lake.publish("metrics", [self.lake.write_table("metrics", "snapshot", table)], {}).digest
+        digests = {**self.digests, "metrics": metrics}
+        if snapshot not in Catalogue(self.lake).dates():
+            Catalogue(self.lake).add(snapshot, day, [Path(self.snapshot.files[0].path)])
+        subject = candidate_digest(digests)
+        verdicts.record(
+            self.lake, subject=subject, kind="snapshot", suite="s", history="h", outcome="pass", checks=[],
+            digests=digests,
+        )  # fmt: skip
+        release(self.lake, snapshot, digests)
+        return subject
+
 
 Mills = Callable[..., Mill]
 
@@ -98,6 +121,8 @@ def make_mill(folder: Path, documents: Mapping[str, DocumentRow]) -> Mill:
     for name in ("0.warc.gz", "1.warc.gz"):
         (folder / name).write_bytes(b"x" * 50_000)
     snapshot = Catalogue(lake).add("tiny", date(2024, 3, 4), [folder / "0.warc.gz", folder / "1.warc.gz"])
+    for file in snapshot.files:
+        Catalogue(lake).pin("tiny", file, "0" * 64)
     made = Mill(profile, lake, snapshot)
     for dataset, columns in (
         ("documents", _documents(documents)), ("heuristics", _heuristics(documents)),

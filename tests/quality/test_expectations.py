@@ -10,7 +10,8 @@ import pytest
 
 from gristmill.settings import SettingsError, parse
 from gristmill.verdicts import Check, Severity, Status
-from quality.expectations import Bound, Gates, judge, outcome
+from quality.bounds import Bound, Gates, Group
+from quality.expectations import judge, outcome
 from quality.metrics import Metrics
 
 
@@ -27,8 +28,12 @@ def bound(metric: str, **settings: Any) -> Bound:
     return Bound(name=name, metric=f"stage.{metric}", why="a reason", **settings)
 
 
+def suite(*bounds: Bound) -> dict[Group, list[Bound]]:
+    return {"plausibility": list(bounds)}
+
+
 def status(totals: dict[str, float | None], **settings: Any) -> Status:
-    return judge(table(**totals), [bound("x", **settings)])[0].status
+    return judge(table(**totals), suite(bound("x", **settings)))[0].status
 
 
 @pytest.mark.parametrize(
@@ -53,24 +58,24 @@ def test_bounds_are_inclusive_unless_strict(value: float, settings: dict[str, An
 
 @pytest.mark.parametrize("severity", ["info", "warn", "block"])
 def test_a_metric_that_is_missing_is_an_error_and_blocks_whatever_its_severity(severity: Severity) -> None:
-    checks = judge(table(y=1), [bound("x", min=0, severity=severity), bound("y", min=0)])
+    checks = judge(table(y=1), suite(bound("x", min=0, severity=severity), bound("y", min=0)))
     assert [check.status for check in checks] == ["error", "passed"]
     assert "could not be measured" in checks[0].note
     assert outcome(checks) == "error"
 
 
-def test_a_figure_per_key_is_no_total() -> None:
-    assert judge(table(x=1), [bound("by_key", min=0)])[0].status == "error"
+def test_what_no_row_has_is_an_error() -> None:
+    assert judge(table(x=1), suite(bound("absent", min=0)))[0].status == "error"
 
 
 def test_an_empty_table_is_all_errors() -> None:
-    checks = judge(Metrics().table(), [bound("x", min=0), bound("y", max=0)])
+    checks = judge(Metrics().table(), suite(bound("x", min=0), bound("y", max=0)))
     assert [check.status for check in checks] == ["error", "error"]
 
 
 @pytest.mark.parametrize("value", [None, math.nan])
 def test_too_little_data_is_information_and_does_not_block(value: float | None) -> None:
-    checks = judge(table(x=value), [bound("x", min=5)])
+    checks = judge(table(x=value), suite(bound("x", min=5)))
     assert checks[0].status == "info"
     assert checks[0].observed is None
     assert outcome(checks) == "pass"
@@ -84,7 +89,7 @@ def test_checks_keep_the_order_of_their_bounds_and_say_what_was_seen() -> None:
         bound("a", name="four", min=1),
         bound("b", name="five", max=5, severity="warn"),
     ]
-    checks = judge(table(a=2, b=7), bounds)
+    checks = judge(table(a=2, b=7), suite(*bounds))
     assert [check.name for check in checks] == ["one", "two", "three", "four", "five"]
     assert [check.status for check in checks] == ["failed", "passed", "failed", "passed", "failed"]
     assert [check.observed for check in checks] == [7, 2, 7, 2, 7]
@@ -112,7 +117,7 @@ def test_the_outcome_is_the_worst_that_was_found(found: list[tuple[Severity, Sta
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mx": 3}, "unknown key 'snapshot.0.mx'"),
+        ({"mx": 3}, "unknown key 'snapshot.contract.0.mx'"),
         ({"severity": "blok"}, "severity"),
         ({"min": None, "max": None}, "needs min, max or both"),
         ({"why": None}, "why"),
@@ -120,6 +125,9 @@ def test_the_outcome_is_the_worst_that_was_found(found: list[tuple[Severity, Sta
 )
 def test_an_unusable_bound_is_an_error_that_names_it(change: dict[str, Any], message: str) -> None:
     good = {"name": "n", "metric": "stage.x", "min": 0, "why": "w"}
-    gates = {"version": "1", "tokens": [good], "model": [good], "snapshot": [{**good, **change}]}
+    gates = {
+        "version": "1", "tokens": {"tokens": [good]}, "model": {"model": [good]},
+        "snapshot": {"contract": [{**good, **change}]},
+    }  # fmt: skip
     with pytest.raises(SettingsError, match=message):
         parse(Gates, gates, "gates.yaml")

@@ -6,16 +6,21 @@ import json
 import math
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import yaml
 
-from gristmill import ledger, verdicts
+from gristmill import approvals, ledger, verdicts
 from gristmill.errors import EXIT_GATE_BLOCKED
 from gristmill.lake import Lake
 from gristmill.process import GateBlocked, run_main
+from gristmill.promote import promote
 from gristmill.release import candidate_digest
+from gristmill.schemas import SCHEMAS
 from gristmill.verdicts import NotApproved
 from quality import gate
 
@@ -67,8 +72,13 @@ def test_a_sound_snapshot_is_approved_by_the_digest_that_release_asks_for(mill: 
     verdict = verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
     assert verdict.outcome == "pass"
     assert verdict.digests == mill.digests
-    assert {check.status for check in verdict.checks} == {"passed"}
-    assert json.loads(result.read_bytes())["summary"]["verdict"] == "pass"
+    assert {check.status for check in verdict.checks} == {"passed", "info"}
+    assert {check.group for check in verdict.checks if check.status == "info"} <= {
+        "completeness", "drift", "removals", "safety"
+    }  # fmt: skip
+    summary = json.loads(result.read_bytes())["summary"]
+    assert (summary["verdict"], summary["subject"]) == ("pass", candidate_digest(mill.digests))
+    assert summary["evidence"] == verdict.digest
 
 
 def test_a_verdict_approves_no_other_digests(mill: Any) -> None:
@@ -84,7 +94,7 @@ def test_wrong_removals_block_with_a_sentence_and_a_verdict_that_does_not_approv
         gate.main(arguments(mill))
     verdict = verdicts.latest(mill.lake, candidate_digest(mill.digests))
     assert verdict is not None
-    failed = {check.name for check in verdict.checks if check.status != "passed"}
+    failed = {check.name for check in verdict.checks if check.status == "failed"}
     assert failed == {"right removals", "audited removals", "removals below threshold"}
     record = ledger.ended(mill.lake, "tiny")[-1]
     assert (record["stage"], record["summary"]["verdict"]) == ("gate.snapshot", "block")
@@ -95,6 +105,64 @@ def test_a_blocked_gate_has_an_exit_code_of_its_own(mill: Any) -> None:
     with pytest.raises(SystemExit) as ended:
         run_main(lambda: gate.main(arguments(mill)))
     assert ended.value.code == EXIT_GATE_BLOCKED
+
+
+def test_a_warning_ends_well_says_that_it_waits_and_releases_nothing(
+    mill: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(3):
+        mill.release(f"past-{i}", date(2024, 1, 1 + i), audit__below_threshold_share=0.0)
+    warned = mill.lake.read(mill.digests["metrics"]).to_pylist()
+    for row in warned:
+        if (row["metric"], row["scope"]) == ("below_threshold_share", "total"):
+            row["value"] = 0.5
+    mill.publish("metrics", {"snapshot": (pa.Table.from_pylist(warned, schema=SCHEMAS["metrics"]), None)})
+    gate.main(arguments(mill))
+    assert "waits for a reviewer, and nothing is released before: removals below threshold is 0.5" in (
+        capsys.readouterr().out
+    )
+    with pytest.raises(NotApproved, match="waits for a reviewer"):
+        verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
+    verdict = verdicts.latest(mill.lake, candidate_digest(mill.digests))
+    assert verdict is not None
+    approvals.answer(
+        mill.lake, approvals.Answer(verdict.digest, "approve", "ada", "looked at the pairs", "command line")
+    )
+    gate.main(arguments(mill))
+    assert "waits" not in capsys.readouterr().out
+    assert verdicts.require_approved(mill.lake, verdict.subject).digest == verdict.digest
+
+
+def test_the_same_history_gives_the_same_verdict_and_a_newer_one_adds_another(mill: Any) -> None:
+    releases = {f"past-{i}": mill.release(f"past-{i}", date(2024, 1, 1 + i)) for i in range(3)}
+    gate.main(arguments(mill))
+    first = verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
+    assert first.past == releases
+    gate.main(arguments(mill))
+    assert verdicts.latest(mill.lake, first.subject) == first
+    mill.release("past-3", date(2024, 2, 1))
+    gate.main(arguments(mill))
+    stored = [key for key in mill.lake.storage.list(f"verdicts/{first.subject}")]
+    assert len(stored) == 2
+    assert verdicts.require_approved(mill.lake, first.subject) == first
+
+
+def test_an_exception_widens_its_check_for_its_snapshot_and_is_shown(mill: Any, tmp_path: Path) -> None:
+    (tmp_path / "gates").mkdir()
+    gates = mill.profile.gates.read_text().replace("decide.kept_share, min: 0.02", "decide.kept_share, min: 0.9")
+    (tmp_path / "gates" / "strict.yaml").write_text(gates)
+    profile = mill.profile.source.read_text().replace(str(mill.profile.gates), str(tmp_path / "gates" / "strict.yaml"))
+    mill.profile.source.write_text(profile)
+    exception = {"check": "kept share", "snapshots": ["tiny"], "min": 0.1, "reason": "a tiny crawl", "reviewer": "ada"}
+    path = tmp_path / "gates" / "exceptions.yaml"
+    path.write_text(yaml.safe_dump({"exceptions": [exception]}))
+    gate.main(arguments(mill))
+    verdict = verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
+    (check,) = [check for check in verdict.checks if check.name == "kept share"]
+    assert (check.status, check.bound["min"], check.exception) == ("passed", 0.1, "a tiny crawl (ada)")
+    path.write_text(yaml.safe_dump({"exceptions": [{**exception, "snapshots": ["another"]}]}))
+    with pytest.raises(GateBlocked, match=r"kept share is 0\.4"):
+        gate.main(arguments(mill))
 
 
 def test_a_figure_that_is_missing_blocks_as_an_error(mill: Any) -> None:
@@ -158,6 +226,19 @@ def test_a_model_that_learned_nothing_is_blocked(
     verdict = model_verdict(mill, tmp_path, **changes)
     assert verdict.outcome == "block"
     assert {check.name for check in verdict.checks if check.status == "failed"} == failing
+
+
+def test_a_model_is_compared_with_the_promoted_one_of_its_mix(mill: Any, tmp_path: Path) -> None:
+    first = model_verdict(mill, tmp_path, mix="m", run_id="one")
+    assert next(c for c in first.checks if c.name == "against previous").status == "info"
+    promote(mill.lake, first.subject)
+    worse = model_verdict(mill, tmp_path, mix="m", run_id="two", bpb={**RUN["bpb"], "model": 2.7})  # type: ignore[dict-item]
+    check = next(c for c in worse.checks if c.name == "against previous")
+    assert (worse.outcome, check.status) == ("warn", "failed")
+    assert check.observed == pytest.approx(0.1)
+    assert worse.past == {"m": first.subject}
+    again = model_verdict(mill, tmp_path, mix="m", run_id="one")
+    assert again == first
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, None])

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gristmill.lake import Account, encode_table
 from gristmill.schemas import SCHEMAS
-from quality.metrics import MAX_KEYS, Metrics, snapshot_metrics
+from quality.metrics import MAX_KEYS, MAX_ROWS, Metrics, snapshot_metrics, table_metrics
+from quality.power import population, stages
 
 Mills = Callable[..., Any]
 
@@ -135,6 +138,101 @@ def test_a_lost_document_a_lost_reject_and_an_unread_file_show(mills: Mills) -> 
     documents = mill.lake.manifest(mill.digests["documents"]).files[0]
     mill.publish("documents", {documents.unit: (mill.lake.read_file(documents), documents.account)})
     assert {"curate.residual", "extract.unaccounted_rejects", "extract.files_missing"} <= changed(mill.measure())
+
+
+def rows_of(mill: Any, name: str, scope: str) -> dict[str, float]:
+    table = snapshot_metrics(mill.lake, mill.snapshot, mill.digests).to_pylist()
+    return {r["key"]: r["value"] for r in table if f"{r['stage']}.{r['metric']}" == name and r["scope"] == scope}
+
+
+def test_a_file_whose_digest_was_never_pinned_and_one_without_a_record_show(mills: Mills) -> None:
+    mill = mills()
+    mill.lake.storage.local_path("pins/tiny/000001.json").unlink()
+    assert mill.measure()["extract.files_unpinned"] == 1
+    documents, rejects = (mill.lake.manifest(mill.digests[name]).files for name in ("documents", "rejects"))
+    empty = mill.lake.read_file(documents[1]).slice(0, 0)
+    mill.publish("documents", {"000000": (mill.lake.read_file(documents[0]), documents[0].account),
+                               "000001": (empty, Account(0, 0))})  # fmt: skip
+    assert mill.measure()["extract.files_without_records"] == 1
+    assert rows_of(mill, "extract.files_without_records", "shard") == {"000001": 1}
+    assert rejects[1].rows == 0
+
+
+def test_lost_bytes_are_named_by_file_and_unread_ones_counted(mills: Mills) -> None:
+    mill = mills()
+    mill.edit("rejects", lambda row: row.update(doc_id=C + 9 if row["reason"] == "corrupt" else row["doc_id"]))
+    assert rows_of(mill, "extract.lost_bytes", "shard") == {"000001": 40}
+    first = mill.lake.manifest(mill.digests["documents"]).files[0]
+    mill.publish("documents", {first.unit: (mill.lake.read_file(first), first.account)})
+    assert mill.measure()["extract.bytes_unread"] == 50_000
+
+
+def test_shares_are_given_by_rule_language_host_and_domain(mills: Mills) -> None:
+    mill = mills()
+    never_fires(mill, "silent")
+    assert rows_of(mill, "decide.removed_share", "rule") == {
+        "exact_duplicate": 0.2, "near_duplicate": 0.2, "too_short": 0.2, "silent": 0
+    }  # fmt: skip
+    assert rows_of(mill, "decide.kept_share", "language") == {"en": 0.5, "de": 0.333333}
+    assert rows_of(mill, "decide.kept_share", "host") == {"one.example": 0.5, "two.example": 0.333333}
+    assert rows_of(mill, "extract.source_share", "domain") == {"one.example": 0.4, "two.example": 0.6}
+    totals = mill.measure()
+    assert totals["extract.host_concentration"] == pytest.approx(0.4**2 + 0.6**2)
+    assert totals["decide.duplicate_share"] == 0.4
+    assert totals["extract.source_share"] == 0.6
+
+
+def test_impossible_numbers_odd_codes_and_damage_show(mills: Mills) -> None:
+    mill = mills()
+    mill.edit("corpus", rewrite("corpus", doc_id=C, to={"bytes": 1, "language": "<b>"}))
+    mill.edit("language", rewrite("language", doc_id=C, to={"language": "DE!"}))
+    mill.edit("content", rewrite("content", doc_id=C, to={"encoding_damage_share": 0.5, "ldnoobw_words": 1}))
+    totals = mill.measure()
+    assert (totals["curate.impossible_rows"], totals["curate.bad_language_codes"]) == (1, 1)
+    assert totals["annotate.bad_language_codes"] == 1
+    assert (totals["safety.damaged_share"], totals["safety.listed_words_share"]) == (1, 1)
+
+
+def test_a_file_with_other_columns_than_its_dataset_shows(mills: Mills) -> None:
+    mill = mills()
+    assert mill.measure()["contract.other_schemas"] == 0
+    entry = mill.lake.manifest(mill.digests["url"]).files[0]
+    path = mill.lake.path(entry)
+    path.chmod(0o644)
+    pq.write_table(pa.table({"doc_id": [1]}), path)
+    assert rows_of(mill, "contract.other_schemas", "dataset") == {"url": 1}
+
+
+def test_the_table_of_a_crawl_of_any_size_has_at_most_50_000_rows() -> None:
+    """As many hosts, domains, languages, rules and shards as there is room for."""
+    rng, n = np.random.default_rng(0), 30_000
+    documents = replace(
+        population(0, hosts=2), hosts=tuple(f"h{i}.site{i}.example" for i in range(n)), host=np.arange(n),
+        language=rng.integers(0, 9, n), reason=rng.integers(-1, 5, n), copy_of=np.full(n, -1),
+        score=rng.random(n), chars=rng.integers(1, 10**5, n).astype(float), damage=np.zeros(n), listed=np.zeros(n),
+        truncated=np.zeros(n, bool),
+    )  # fmt: skip
+    memory = stages(documents)
+    memory.accounts["decisions"] = replace(
+        memory.accounts["decisions"], other={f"not_measured:r{i}": 1 for i in range(5000)}
+    )
+    metrics = Metrics()
+    table_metrics(metrics, memory, memory.listing)
+    scopes = {(row["stage"], row["metric"], row["scope"]) for row in metrics.rows if row["scope"] != "total"}
+    totals = sum(row["scope"] == "total" for row in metrics.rows)
+    assert metrics.table().num_rows <= MAX_ROWS
+    # What other tables could ever add, were each of these to have all the keys that it may.
+    assert totals + (len(scopes) + 10) * (MAX_KEYS + 1) <= MAX_ROWS
+
+
+def test_the_shards_farthest_from_the_mean_are_named() -> None:
+    memory = stages(population(0, hosts=20))
+    table = memory.tables["corpus"]["000000"]
+    memory.tables["corpus"] = {f"{i:06d}": table.slice(0, 10 + (90 if i == 30 else 0)) for i in range(40)}
+    rows = [r for r in memory.metrics().to_pylist() if (r["metric"], r["scope"]) == ("bytes", "shard")]
+    assert len(rows) == 21
+    assert rows[-1]["key"] == "(rest)"
+    assert "000030" in [row["key"] for row in rows]
 
 
 def test_equal_data_give_equal_bytes_in_any_order_of_arrival(mills: Mills) -> None:

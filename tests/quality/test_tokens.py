@@ -36,8 +36,13 @@ def publish(lake: Lake, folder: Path, documents: Documents) -> dict[str, str]:
     return {name: manifest.digest for name, manifest in published.items()}
 
 
+def measured(mill: Any, folder: Path, documents: Documents, length: int | None = None) -> pa.Table:
+    found = publish(mill.lake, folder, documents)
+    return token_metrics(mill.lake, found["tokens"], found["tokenizer"], length)
+
+
 def totals(mill: Any, folder: Path, documents: Documents) -> dict[str, float]:
-    table = token_metrics(mill.lake, **publish(mill.lake, folder, documents))
+    table = measured(mill, folder, documents)
     return {f"{r['stage']}.{r['metric']}": r["value"] for r in table.to_pylist() if r["scope"] == "total"}
 
 
@@ -46,13 +51,24 @@ def test_documents_tokens_and_bytes_are_counted_by_split(mill: Any, tmp_path: Pa
         "train.documents": 3, "train.tokens": 16, "train.bytes": 33,
         "validation.documents": 1, "validation.tokens": 3, "validation.bytes": 6,
         "tokens.in_both_splits": 0, "tokens.unknown_tokens": 0, "tokens.unended_documents": 0,
-        "tokens.bytes_per_token": round(39 / 19, 6), "tokens.tokenizer_files": 1,
+        "tokens.bytes_per_token": round(39 / 19, 6), "tokens.tokenizer_files": 1, "tokens.unknown_share": 0,
+        "tokens.packing_waste": None, "tokens.cut_documents_share": None,
     }  # fmt: skip
 
 
 def test_bytes_per_token_are_shown_by_language(mill: Any, tmp_path: Path) -> None:
-    rows = token_metrics(mill.lake, **publish(mill.lake, tmp_path, DOCUMENTS)).to_pylist()
+    rows = measured(mill, tmp_path, DOCUMENTS).to_pylist()
     assert {r["key"]: r["value"] for r in rows if r["scope"] == "language"} == {"de": 2.0, "en": round(29 / 14, 6)}
+
+
+@pytest.mark.parametrize(("length", "waste", "cut"), [(4, 4 / 16, 1 / 3), (5, 1 / 16, 1 / 3), (16, 1.0, 0.0)])
+def test_what_fills_no_row_is_waste_and_longer_documents_are_cut(
+    mill: Any, tmp_path: Path, length: int, waste: float, cut: float
+) -> None:
+    """16 tokens, of which the last is only a target: 3 rows of 4 or of 5, none of 16."""
+    table = measured(mill, tmp_path, DOCUMENTS, length)
+    found = {r["metric"]: r["value"] for r in table.to_pylist()}
+    assert (found["packing_waste"], found["cut_documents_share"]) == (waste, round(cut, 6))
 
 
 @pytest.mark.parametrize(

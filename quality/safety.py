@@ -1,0 +1,123 @@
+"""Output safety: what a reader of the corpus would mind, sought in a seeded sample of its texts.
+
+The detectors are plain `re`, written apart from the kernels that mask, so that a hole in those shows here. They look
+for forms that are hardly anything else and leave out what masking leaves alone on purpose (docs/pii.md): reserved
+domains, private addresses, quads that may be versions. Metrics name documents by id; no text leaves this module.
+
+Power: a fault in one of 500 documents is in a sample of 2,000 with probability 1 - (1 - 1/500)^2000 = 98 percent, one
+in 670 with 95.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gristmill.lake import Lake
+from quality.audit_sample import sample, values_of
+from quality.evaluation_sets import Grams, contained, load
+
+if TYPE_CHECKING:
+    from quality.metrics.rows import Metrics
+
+SAMPLE = 2000
+SEED = 0x73616665
+
+_EMAIL = re.compile(r"(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})(?![\w-])")
+_RESERVED = re.compile(r"(^|\.)(example(\.(com|org|net))?|test|invalid|localhost|local)$", re.IGNORECASE)
+_FILE = re.compile(r"\.(png|jpe?g|gif|svg|webp|ico|js|css|html?)$", re.IGNORECASE)
+_QUAD = re.compile(r"(?<![\w.\-/=#&$])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-/%]|\.\d)")
+_CARD = re.compile(
+    r"(?<![\w.\-/=#&$+])(?:4\d{3}|5[1-5]\d{2}|6011|3[47]\d{2})(?:[ -]?\d{4}){2}(?:[ -]?\d{3,4})(?![\w-]|\.\d)"
+)
+_VERSION = re.compile(r"(version|release|firmware|build|driver|\bv|\bver)\W{0,3}$", re.IGNORECASE)
+_KEYS = re.compile(
+    r"(?<![A-Za-z0-9])(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{20,}"
+    r"|AIza[A-Za-z0-9_-]{35}|[sr]k_live_[A-Za-z0-9]{16,})(?![A-Za-z0-9])"
+)
+_PEM = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+
+
+def safety(metrics: Metrics, lake: Lake, corpus: str, evaluation: Sequence[Path]) -> None:
+    """Personal data and secrets left per 1,000 sampled documents, and documents that hold an evaluation set's words.
+
+    Raises UserError for an evaluation file that cannot be read.
+    """
+    manifest = lake.manifest(corpus)
+    ids = lake.read(corpus, ["doc_id"]).column("doc_id").to_numpy()
+    chosen = ids[sample(ids, SAMPLE, SEED)]
+    text_metrics(metrics, values_of(lake, manifest, chosen), load(evaluation))
+
+
+def text_metrics(metrics: Metrics, texts: Mapping[int, str], sets: Mapping[str, Grams]) -> None:
+    """The figures of `safety` of these texts, by doc_id."""
+    count = len(texts)
+    found: dict[str, list[int]] = {kind: [] for kind in DETECTORS}
+    for doc_id, text in sorted(texts.items()):
+        for kind, detect in DETECTORS.items():
+            if next(detect(text), None) is not None:
+                found[kind].append(doc_id)
+    marked = sorted({doc_id for ids in found.values() for doc_id in ids})
+    metrics.total("safety", "sampled", count)
+    metrics.total("safety", "pii_per_1000", 1000 * len(marked) / count if count else None, count)
+    metrics.per_key("safety", "pii_documents", "type", {kind: len(ids) for kind, ids in found.items()})
+    secret = [doc_id for kind in ("api_key", "private_key") for doc_id in found[kind]]
+    metrics.total("safety", "secrets", len(secret) if count else None, count)
+    places = [(f"{kind} {doc_id}", 1.0) for kind, ids in found.items() for doc_id in ids[:10]]
+    metrics.series("safety", "pii_documents", "document", places)
+    _evaluation(metrics, texts, sets)
+
+
+def _evaluation(metrics: Metrics, texts: Mapping[int, str], sets: Mapping[str, Grams]) -> None:
+    holding: dict[str, list[int]] = {name: [] for name in sets}
+    for doc_id, text in sorted(texts.items()):
+        for name in contained(text, sets):
+            holding[name].append(doc_id)
+    known = len({doc_id for ids in holding.values() for doc_id in ids}) if sets and texts else None
+    metrics.total("safety", "evaluation_documents", known, len(texts))
+    metrics.per_key("safety", "evaluation_documents", "set", {name: len(ids) for name, ids in holding.items()})
+    places = [(f"{name} {doc_id}", 1.0) for name, ids in holding.items() for doc_id in ids[:10]]
+    metrics.series("safety", "evaluation_documents", "document", places)
+
+
+def emails(text: str) -> Iterator[str]:
+    """Addresses outside reserved domains and file names."""
+    for found in _EMAIL.finditer(text) if "@" in text else ():
+        if not _RESERVED.search(found[1]) and not _FILE.search(found[1]):
+            yield found[0]
+
+
+def public_addresses(text: str) -> Iterator[str]:
+    """Globally routable IPv4 addresses that are no version: not after a word that says so, not all below 64."""
+    for found in _QUAD.finditer(text):
+        parts = [int(part) for part in found[0].split(".")]
+        if max(parts) > 255 or max(parts) < 64 or any(p != str(int(p)) for p in found[0].split(".")):
+            continue
+        address = ipaddress.IPv4Address(found[0])
+        before = text[max(0, found.start() - 24) : found.start()]
+        if address.is_global and not address.is_multicast and not _VERSION.search(before):
+            yield found[0]
+
+
+def cards(text: str) -> Iterator[str]:
+    """Numbers of the great card issuers whose check digit is right (Luhn, ISO/IEC 7812-1)."""
+    for found in _CARD.finditer(text):
+        digits = [int(c) for c in found[0] if c.isdigit()]
+        doubled = sum(sum(divmod(2 * d, 10)) for d in digits[-2::-2])
+        lengths = {"3": 15}.get(found[0][0], 16)
+        if len(digits) == lengths and len(set(digits)) > 1 and (sum(digits[-1::-2]) + doubled) % 10 == 0:
+            yield found[0]
+
+
+def _plain(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:
+    return lambda text: (found[0] for found in pattern.finditer(text))
+
+
+DETECTORS: Mapping[str, Callable[[str], Iterator[str]]] = {
+    "email": emails, "ipv4": public_addresses, "credit_card": cards, "api_key": _plain(_KEYS),
+    "private_key": _plain(_PEM),
+}  # fmt: skip
+"""Type -> what finds its spans in a text."""

@@ -1,0 +1,100 @@
+"""What a gate judges: the digest, the datasets behind it, its metrics table, and the history that sets bounds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from gristmill.lake import Lake, sha256_json
+from gristmill.profile import Profile
+from gristmill.promote import promoted
+from gristmill.release import DATASETS, candidate_digest
+from gristmill.settings import read_yaml
+from quality import history
+from quality.drift import compared
+from quality.metrics import Metrics
+from quality.tokens import token_metrics
+
+NO_HISTORY = sha256_json([])
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`digest` is what the verdict belongs to; `digests` are the datasets behind it, `table` their metrics.
+
+    `past`: what history bounds are made of, snapshot -> metrics table; `releases`: the same by digest, as the verdict
+    names it; `history`: the digest of that.
+    """
+
+    digest: str
+    digests: Mapping[str, str]
+    table: pa.Table
+    past: Mapping[str, pa.Table] = field(default_factory=dict)
+    releases: Mapping[str, str] = field(default_factory=dict)
+    history: str = NO_HISTORY
+
+
+def snapshot_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: Profile, count: int) -> Subject:
+    """A snapshot's datasets together, by the digest that `release` will ask for; compared with `count` releases."""
+    named = {name: digests[name] for name in DATASETS}
+    past = history.nearest(lake, scope, count)
+    table, tables = compared(lake.read(named["metrics"]), {each.snapshot: each.table for each in past})
+    return Subject(
+        candidate_digest(named), named, table, tables, {each.snapshot: each.release for each in past},
+        history.digest(past),
+    )  # fmt: skip
+
+
+def tokens_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: Profile, count: int) -> Subject:
+    """A token dataset, with rows as long as the profile's pretraining reads."""
+    length = read_yaml(profile.pretrain).get("sequence_length") if profile.pretrain.is_file() else None
+    return Subject(
+        digests["tokens"], digests, token_metrics(lake, digests["tokens"], digests["tokenizer"], length)
+    )  # fmt: skip
+
+
+def model_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: Profile, count: int) -> Subject:
+    """A model with its evaluation: the flat figures of its run.json, against the promoted model of its mix.
+
+    A figure that is absent or no finite number is left out, and so an error: a model that cannot be measured is
+    not one with too little data to judge. Without a promoted model before it there is nothing to compare with.
+    """
+    manifest = lake.manifest(digests["model"])
+    run: dict[str, Any] = json.loads(lake.path(manifest.file("run.json")).read_bytes())
+    bpb = run.get("bpb", {})
+    found = {("train", name): run.get(name) for name in ("loss_first", "loss_last", "tokens", "parameters")}
+    found |= {("evaluate", f"bpb_{name}"): value for name, value in bpb.items()}
+    found["train", "loss_change"] = _difference(run, "loss_last", "loss_first")
+    for baseline in ("untrained", "unigram"):
+        found["evaluate", f"bpb_against_{baseline}"] = _difference(bpb, "model", baseline)
+    metrics = Metrics()
+    before = promoted(lake, run["mix"]) if "mix" in run else None
+    if before is None or before.digest == manifest.digest:
+        before = None
+        metrics.total("evaluate", "bpb_against_previous", None)
+    else:
+        both = {"model": bpb.get("model"), "previous": before.run.get("bpb", {}).get("model")}
+        found["evaluate", "bpb_against_previous"] = _difference(both, "model", "previous")
+    for (stage, name), value in found.items():
+        if isinstance(value, int | float) and math.isfinite(value):
+            metrics.total(stage, name, value)
+    releases = {} if before is None else {run["mix"]: before.digest}
+    named = sha256_json([[name, digest] for name, digest in releases.items()])
+    return Subject(manifest.digest, digests, metrics.table(), {}, releases, named)
+
+
+def _difference(figures: Mapping[str, Any], left: str, right: str) -> float | None:
+    values = figures.get(left), figures.get(right)
+    return None if values[0] is None or values[1] is None else values[0] - values[1]
+
+
+SUBJECTS: Mapping[str, tuple[Callable[[Lake, Mapping[str, str], str, Profile, int], Subject], tuple[str, ...]]] = {
+    "snapshot": (snapshot_subject, DATASETS),
+    "tokens": (tokens_subject, ("tokens", "tokenizer")),
+    "model": (model_subject, ("model",)),
+}

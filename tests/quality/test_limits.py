@@ -1,0 +1,141 @@
+"""Bounds from history: median, deviation, floors, chance, and what is not judged."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gristmill.verdicts import Check
+from quality.bounds import Allowed, Bound, Spread
+from quality.expectations import judge
+from quality.limits import Figures, limits
+from quality.metrics import Metrics
+
+LARGE = 10**9
+"""Documents enough for chance to be nothing."""
+
+
+def table(value: float | None = None, count: int = LARGE, **keys: tuple[float, int]) -> pa.Table:
+    metrics = Metrics()
+    metrics.total("s", "x", value, count)
+    metrics.shares("s", "x", "key", [(key, *row) for key, row in keys.items()])
+    return metrics.table()
+
+
+def check(now: pa.Table, past: list[pa.Table], allowed: tuple[Allowed, ...] = (), **settings: Any) -> Check:
+    options = {name: settings.pop(name) for name in ("scope", "least", "severity") if name in settings}
+    bound = Bound(name="n", metric="s.x", why="w", history=Spread(**settings), **options)
+    (found,) = judge(now, {"drift": [bound]}, {f"p{i}": each for i, each in enumerate(past)}, allowed)
+    return found
+
+
+def history(*values: float) -> list[pa.Table]:
+    return [table(value) for value in values]
+
+
+def test_the_bound_is_the_median_give_or_take_deviations_and_is_shown_with_its_history() -> None:
+    found = check(table(0.9), history(0.1, 0.2, 0.3, 0.4, 0.5), widths=3, floor=0.01)
+    half = 3 * 1.4826 * 0.1
+    assert found.bound == {"min": round(0.3 - half, 6), "max": round(0.3 + half, 6), "median": 0.3}
+    assert (found.status, found.observed) == ("failed", 0.9)
+    assert found.history == {"p0": 0.1, "p1": 0.2, "p2": 0.3, "p3": 0.4, "p4": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("settings", "half"),
+    [({"floor": 0.2}, 0.2), ({"relative": 0.5}, 0.25), ({"floor": 0.1, "relative": 0.5}, 0.25), ({"floor": 0.3}, 0.3)],
+)
+def test_releases_that_are_all_alike_leave_the_floor(settings: dict[str, Any], half: float) -> None:
+    bound = check(table(0.5), history(0.5, 0.5, 0.5), **settings).bound
+    assert (bound["min"], bound["max"]) == (pytest.approx(0.5 - half), pytest.approx(0.5 + half))
+
+
+def test_until_there_are_enough_releases_bounds_are_wide_or_absent() -> None:
+    assert check(table(0.8), history(0.5, 0.5), floor=0.1, wide=0.4).status == "passed"
+    assert check(table(0.95), history(0.5, 0.5), floor=0.1, wide=0.4).status == "failed"
+    assert check(table(0.8), history(0.5, 0.5, 0.5), floor=0.1, wide=0.4).status == "failed"
+    assert check(table(0.8), history(0.5, 0.5), floor=0.1).status == "info"
+    assert check(table(0.8), [], floor=0.1, wide=0.4).status == "info"
+    assert check(table(None), history(0.5, 0.5, 0.5), floor=0.1).status == "info"
+
+
+def test_one_odd_release_moves_no_bound() -> None:
+    steady = check(table(0.5), history(0.5, 0.51, 0.49, 0.5, 0.5), floor=0.05).bound
+    odd = check(table(0.5), history(0.5, 0.51, 0.49, 0.5, 99.0), floor=0.05).bound
+    assert odd == pytest.approx(steady, abs=0.03)
+
+
+@pytest.mark.parametrize(("side", "low", "high"), [("both", "failed", "failed"), ("max", "passed", "failed"),
+                                                   ("min", "failed", "passed")])  # fmt: skip
+def test_a_side_alone_may_be_bounded(side: str, low: str, high: str) -> None:
+    past = history(0.5, 0.5, 0.5)
+    assert check(table(0.1), past, floor=0.1, side=side).status == low
+    assert check(table(0.9), past, floor=0.1, side=side).status == high
+
+
+def test_few_documents_widen_the_bound_by_their_chance() -> None:
+    past = [table(0.5, 400)] * 3
+    assert check(table(0.6, LARGE), [table(0.5)] * 3, floor=0.05, noise=4).status == "failed"
+    assert check(table(0.6, 400), past, floor=0.05, noise=4).status == "passed"
+    bound = check(table(0.6, 400), past, floor=0.01, noise=4).bound
+    assert bound["max"] - 0.5 == pytest.approx(4 * (0.25 / 200) ** 0.5, rel=0.02)
+    assert check(table(0.9, 10), past, least=500, floor=0.05).status == "info"
+
+
+def test_each_key_has_its_own_history_and_offenders_are_named_worst_first() -> None:
+    past = [table(0, a=(0.5, LARGE), b=(0.1, LARGE), c=(0.4, LARGE))] * 3
+    now = table(0, a=(0.5, LARGE), b=(0.6, LARGE), d=(0.3, LARGE))
+    found = check(now, past, scope="key", floor=0.1, absent=0)
+    assert (found.status, found.observed) == ("failed", 0.6)
+    assert found.offenders == (("b", 0.6), ("c", 0.0), ("d", 0.3))
+    assert found.history == {"p0": 0.1, "p1": 0.1, "p2": 0.1}
+    assert found.note.startswith("3 of 4 out of bounds")
+    assert [key for key, _ in check(now, past, scope="key", floor=0.1).offenders] == ["b"]
+
+
+def test_a_key_that_was_always_rare_is_not_judged_and_one_that_became_rare_is() -> None:
+    past = [table(0, big=(0.5, 1000), small=(0.5, 3))] * 3
+    found = check(table(0, big=(0.1, 5), small=(0.0, 3)), past, scope="key", floor=0.1, least=100)
+    assert found.offenders == (("big", 0.1),)
+
+
+def test_fixed_bounds_judge_every_key_with_enough_documents() -> None:
+    rows: dict[str, Any] = {f"k{i:03d}": (float(i), 100) for i in range(50)}
+    rows |= {"few": (999.0, 1), "bad\u202e\n<b>": (1000.0, 100)}
+    bound = Bound(name="n", metric="s.x", scope="key", max=10, least=50, why="w")
+    (found,) = judge(table(0, **rows), {"removals": [bound]})
+    assert (found.observed, found.status, len(found.offenders)) == (1000.0, "failed", 20)
+    assert found.offenders[0][0] == "bad\\x202e\\x0a<b>"
+    assert found.note.startswith("40 of 51")
+    assert judge(table(0), {"removals": [bound]})[0].status == "info"
+    assert judge(Metrics().table(), {"removals": [bound]})[0].status == "error"
+
+
+def test_an_exception_only_widens() -> None:
+    wide = Allowed(check="n", snapshots=["s"], max=0.95, min=0.45, reason="a reviewed reason", reviewer="ada")
+    found = check(table(0.9), history(0.5, 0.5, 0.5), (wide,), floor=0.1)
+    assert (found.status, found.bound["max"], found.bound["min"]) == ("passed", 0.95, 0.4)
+    assert found.exception == "a reviewed reason (ada)"
+    other = wide.model_copy(update={"check": "other"})
+    assert check(table(0.9), history(0.5, 0.5, 0.5), (other,), floor=0.1).status == "failed"
+
+
+def test_a_release_that_lacks_the_metric_says_nothing() -> None:
+    past = [*history(0.5, 0.5, 0.5), Metrics().table()]
+    assert len(check(table(0.5), past, floor=0.1).history) == 3
+
+
+@given(st.lists(st.floats(0, 1), min_size=3, max_size=9), st.floats(0, 1))
+def test_limits_are_those_of_a_plain_reading(values: list[float], value: float) -> None:
+    values = [round(each, 6) for each in values]
+    bound = Bound(name="n", metric="s.x", why="w", history=Spread(widths=2, floor=0.05))
+    (found,) = limits(bound, Figures(table(value)), {str(i): Figures(t) for i, t in enumerate(history(*values))}, ())
+    centre = median(values)
+    half = max(0.05, 2 * 1.4826 * median(abs(each - centre) for each in values))
+    assert found.least == pytest.approx(centre - half, abs=2e-6)
+    assert found.most == pytest.approx(centre + half, abs=2e-6)
