@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -23,19 +24,26 @@ def examples(lake: Lake, decisions: str, documents: str) -> list[dict[str, Any]]
         rows = table.filter(pc.equal(table.column("reason"), reason))
         rows = rows.sort_by([("value", "ascending"), ("doc_id", "ascending")])
         picked = sorted({0, rows.num_rows // 2, rows.num_rows - 1})[:PER_RULE]
-        chosen = rows.take(picked)
-        found.append({"reason": reason, "count": rows.num_rows, "documents": _texts(lake, documents, chosen)})
+        chosen = rows.take(picked).drop_columns(["reason"]).to_pylist()
+        found.append({"reason": reason, "count": rows.num_rows, "documents": chosen})
+    wanted = [document["doc_id"] for rule in found for document in rule["documents"]]
+    heads = documents_of(lake, documents, wanted, ["url", "text"])
+    for rule in found:
+        rule["documents"] = [{**heads[row.pop("doc_id")], **row} for row in rule["documents"]]
     return sorted(found, key=lambda rule: (-rule["count"], rule["reason"]))
 
 
-def _texts(lake: Lake, documents: str, rows: pa.Table) -> list[dict[str, Any]]:
-    """The rows, in order, with URL and the head of the text, read from the files that hold them only."""
-    wanted = rows.column("doc_id").combine_chunks()
-    manifest = lake.manifest(documents)
-    heads: dict[int, dict[str, str]] = {}
+def documents_of(
+    lake: Lake, documents: str, doc_ids: Iterable[int], columns: Sequence[str]
+) -> dict[int, dict[str, Any]]:
+    """doc_id -> these columns, a text by its head; each file that holds one of the documents is read once."""
+    manifest, found = lake.manifest(documents), dict[int, dict[str, Any]]()
+    wanted = pa.array(sorted(set(doc_ids)), pa.int64())
     for unit in sorted({f"{doc_id >> OFFSET_BITS:06d}" for doc_id in wanted.to_pylist()}):
-        table = lake.read_file(manifest.file(unit), ["doc_id", "url", "text"])
+        table = lake.read_file(manifest.file(unit), ["doc_id", *columns])
         mine = table.filter(pc.is_in(table.column("doc_id"), wanted))
-        mine = mine.set_column(2, "text", pc.utf8_slice_codeunits(mine.column("text"), 0, HEAD_CHARS))
-        heads |= {row.pop("doc_id"): row for row in mine.to_pylist()}
-    return [{**heads[row["doc_id"]], "value": row["value"], "threshold": row["threshold"]} for row in rows.to_pylist()]
+        if "text" in columns:
+            head = pc.utf8_slice_codeunits(mine.column("text"), 0, HEAD_CHARS)
+            mine = mine.set_column(mine.column_names.index("text"), "text", head)
+        found |= {row.pop("doc_id"): row for row in mine.to_pylist()}
+    return found

@@ -1,38 +1,59 @@
-"""The reports inside the Airflow UI: what the plugin mounts, and who may see it. Fails closed."""
+"""The reports inside the Airflow UI: what the plugin mounts, and who may see and do what. Fails closed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import Depends, HTTPException
 
 from gristmill.lake import Lake
 from gristmill.profile import load_profile
-from quality.pages import create_app
+from quality.forms import Forms
+from quality.web_app import Access, create_app
 
 PREFIX = "/quality"
+DAG = "crawl_snapshot"
+"""Who may read this DAG may read what it reports."""
 
 
-def guards() -> Sequence[Any]:
-    """Dependencies that let in only those who may see plugins; without Airflow nobody may."""
+def access() -> Access:
+    """Airflow's login, roles, users and secret key; without Airflow nobody may see anything."""
     try:
         from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-        from airflow.api_fastapi.core_api.security import requires_access_view
+        from airflow.api_fastapi.core_api.security import get_user, requires_access_dag, requires_access_view
+        from airflow.configuration import conf
     except ImportError:
-        return [Depends(_refuse)]
-    return [Depends(requires_access_view(AccessView.PLUGINS))]
+        return Access([Depends(_refuse)], _refuse, tuple, Forms(b""))
+
+    asks = Depends(get_user)
+
+    def who(user: Any = asks) -> str:
+        return str(user.get_name())
+
+    guards = [
+        Depends(requires_access_view(AccessView.PLUGINS)),
+        Depends(requires_access_dag("GET", param_dag_id=DAG)),
+    ]
+    secret = f"gristmill forms {conf.get('api', 'secret_key')}".encode()
+    address = urlsplit(conf.get("api", "base_url", fallback="")).netloc
+    return Access(guards, who, _reviewers, Forms(secret), {address} - {""})
 
 
-def _refuse() -> None:
+def _refuse() -> str:
     raise HTTPException(403, "reports are shown inside Airflow only")
+
+
+def _reviewers() -> Collection[str]:
+    return load_profile().airflow.reviewers
 
 
 def _open_lake() -> Lake:
     return Lake.open(load_profile())
 
 
-APP = {"app": create_app(guards(), _open_lake), "url_prefix": PREFIX, "name": "Gristmill data quality"}
+APP = {"app": create_app(access(), _open_lake), "url_prefix": PREFIX, "name": "Gristmill data quality"}
 
 VIEWS = [
     {

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from quality.examples import PER_RULE, examples
+import pytest
+
+from quality.examples import PER_RULE, documents_of, examples
 
 Mills = Callable[..., Any]
 
@@ -31,3 +33,20 @@ def test_a_long_text_is_shown_by_its_head(mills: Mills) -> None:
     [rule] = [r for r in examples(mill.lake, mill.digests["decisions"], mill.digests["documents"]) if r["count"] == 1
               and r["reason"] == "too_long"]  # fmt: skip
     assert rule["documents"][0]["text"] == "長い" * 200
+
+
+def test_each_file_that_holds_an_example_is_read_once(mill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    whole = mill.lake.read_file
+
+    def counting(entry: Any, columns: Any = None) -> Any:
+        read.append(entry.path)
+        return whole(entry, columns)
+
+    monkeypatch.setattr(mill.lake, "read_file", counting)
+    found = documents_of(mill.lake, mill.digests["documents"], [0, 100, 1 << 40 | 200], ["url"])
+    assert found == {
+        0: {"url": "https://one.example/a"}, 100: {"url": "https://one.example/b"},
+        1 << 40 | 200: {"url": "https://two.example/c"},
+    }  # fmt: skip
+    assert len(read) == len(set(read)) == 2
