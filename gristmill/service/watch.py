@@ -57,6 +57,8 @@ class Watch:
                 continue
             seconds = f" in {task['duration']:.0f} s" if state in FINAL and task.get("duration") else ""
             self.say(f"{label}: {name} {state}{seconds}")
+            if state == "awaiting_input":
+                self.say("a reviewer has to answer: see `gristmill verdict list`")
             if state == "running":
                 self.running = (dag, run_id, name, task["try_number"])
         if run["state"] in FINAL and self._changed((dag, run_id, ""), run["state"]):
