@@ -52,7 +52,7 @@ class Family:
 FAMILIES = (
     Family("url", 1, lambda d, _, lists: url_signals(d["doc_id"], d["url"], lists), url_lists=True),
     Family("language", 2, lambda d, *_: languages(d["doc_id"], d["text"])),
-    Family("heuristics", 3, lambda d, spoken, _: heuristics(d["doc_id"], d["text"], spoken), by_language=True),
+    Family("heuristics", 4, lambda d, spoken, _: heuristics(d["doc_id"], d["text"], spoken), by_language=True),
     Family("lines", 3, lambda d, spoken, _: lines(d["doc_id"], d["text"], spoken), by_language=True),
     Family("content", 1, lambda d, spoken, _: content(d["doc_id"], d["text"], spoken), by_language=True),
     Family("pii", 1, lambda d, *_: pii(d["doc_id"], d["text"])),

@@ -67,7 +67,7 @@ def of_characters(
     out[_SENTENCES_RPV2] = tally[of.SENTENCES] if spaced else np.nan
     out[_SENTENCES_RPV2 + 1] = share(tally[of.CURLY], chars)
     out[_SENTENCES_RPV2 + 2] = share(tally[of.CAPS_WORDS], raw if tally[of.CASED_LETTERS] else 0)
-    out[_SENTENCES_RPV2 + 3] = share(tally[of.NO_LATIN_WORDS], raw if script == _LATIN else 0)
+    out[_SENTENCES_RPV2 + 3] = share(tally[of.NO_LATIN_WORDS], raw if spaced and script == _LATIN else 0)
     out[_SYMBOLS_RPV2] = share(tally[of.HASHES] + tally[of.ELLIPSES], raw)
     out[_DIGITS_RPV2 + 1] = share(tally[of.CAPITALS], chars if tally[of.CASED_LETTERS] else 0)
     return script

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gristmill.signals.heuristics import HEURISTICS
@@ -119,6 +119,7 @@ def test_signals_are_those_of_the_published_filters(documents: list[str]) -> Non
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(texts, min_size=2, max_size=6))
+@example(["", "漢字 a\u0301かな\x1bÀ"])
 def test_values_stay_in_their_ranges_and_do_not_depend_on_the_batch(documents: list[str]) -> None:
     together = measure(*documents)
     for row, text in zip(together, documents, strict=True):
