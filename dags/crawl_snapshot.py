@@ -8,6 +8,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Asset, TriggerRule, chain
 
 from gristmill.airflow.approval import ApprovalOperator
+from gristmill.airflow.failed import task_failed
 from gristmill.airflow.late import deadline
 from gristmill.airflow.operators import GateOperator, ReportOperator, StageOperator
 from gristmill.airflow.timetable import SnapshotTimetable
@@ -42,6 +43,7 @@ with DAG(
         "retries": 1,
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(hours=24),
+        "on_failure_callback": task_failed,
     },
 ):
     extract = StageOperator(task_id="extract", module="spark_jobs.extract", pool="spark")
@@ -71,6 +73,8 @@ with DAG(
         )
         for name in ("report", "last_report")
     )  # fmt: skip
+    # Approval waits for the report's end, however it ended: a page that cannot be made stops no snapshot.
+    reported = EmptyOperator(task_id="reported", pool="default_pool", trigger_rule=TriggerRule.ALL_DONE)
     approval = ApprovalOperator(task_id="approval", kind="snapshot", inputs=JUDGED, pool="default_pool")
     release = StageOperator(
         task_id="release", module="gristmill.release", inputs=JUDGED, outlets=[RELEASES], pool="default_pool"
@@ -78,6 +82,7 @@ with DAG(
     # A run's state is that of its leaves; a report alone would turn a blocked run green.
     finish = EmptyOperator(task_id="finish", pool="default_pool")
 
-    chain(extract, annotate, deduplicate, decide, curate, measure, gate, report, approval, release, last_report, finish)
+    chain(extract, annotate, deduplicate, decide, curate, measure, gate, report, reported)
+    chain(reported, approval, release, last_report, finish)
     gate >> approval
     release >> finish

@@ -7,6 +7,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Param, chain, task
 
 from gristmill.airflow.approval import ApprovalOperator
+from gristmill.airflow.failed import task_failed
 from gristmill.airflow.operators import GateOperator, StageOperator
 
 DOCUMENTATION = """
@@ -45,6 +46,7 @@ with DAG(
         "retries": 1,
         "retry_delay": timedelta(seconds=10),
         "execution_timeout": timedelta(hours=24),
+        "on_failure_callback": task_failed,
     },
 ):
 

@@ -1,4 +1,5 @@
-"""Alerts: what a gate that did not pass, or a late run, says in one readable message. No crawled text, no secret.
+"""Alerts: what a gate that did not pass, a failed task or a late run says in one readable message. No crawled text,
+no secret.
 
 A message holds names of checks, numbers and bounds; what is out of bounds by name (hosts, languages) is crawled text
 and stands in the report alone.
@@ -30,6 +31,13 @@ def late_alert(dag: str, scope: str, hours: float, link: str) -> Alert:
     title = f"Gristmill: {name_text(dag)} on {name_text(scope)} is late"
     said = f"It was queued more than {hours:g} hours ago and has not ended. It may run, hang, or wait for a reviewer."
     return Alert("late", title, "\n".join([title, said, "", link]), link)
+
+
+def failed_alert(dag: str, task: str, scope: str, link: str) -> Alert:
+    """The alert of a task that failed after its last try; its error may hold crawled text and stays in the log."""
+    title = f"Gristmill: {name_text(dag)} on {name_text(scope)} failed at {name_text(task)}"
+    said = "The task failed and is not tried again. Its log says why; once that is mended, clear the task."
+    return Alert("failed", title, "\n".join([title, said, "", link]), link)
 
 
 def bound_text(check: Check) -> str:

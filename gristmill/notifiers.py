@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from gristmill.references import is_reference, resolved
 from gristmill.settings import Settings
 
-Event = Literal["block", "warn", "error", "late"]
+Event = Literal["block", "warn", "error", "failed", "late"]
 TIMEOUT_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
@@ -36,11 +36,11 @@ class Alert:
 class _Notifier(Settings):
     """`events`: those that are sent."""
 
-    events: list[Event] = Field(default=["block", "warn", "error", "late"], min_length=1)
+    events: list[Event] = Field(default=["block", "warn", "error", "failed", "late"], min_length=1)
 
 
 class LogNotifier(_Notifier):
-    """A warning in the log of the gate's task, or of the late run's callback."""
+    """A warning in the log of the gate's or the failed task, or of the late run's callback."""
 
     kind: Literal["log"]
 

@@ -45,7 +45,7 @@ class Review:
 
 def reviews(lake: Lake) -> list[Review]:
     """Every current verdict: those that wait first, then the newest."""
-    scopes = _scopes(lake)
+    scopes = {subject: scope for scope, subject in _judged(lake)}
     found = [review_of(lake, v, scopes.get(v.subject, v.subject[:12])) for v in verdicts.standing(lake)]
     return sorted(found, key=lambda review: not review.waiting)
 
@@ -60,7 +60,7 @@ def find(lake: Lake, name: str) -> Review:
 
     Raises ReviewError when there is none, or the digest is too short or means several.
     """
-    judged = [subject for subject, scope in _scopes(lake).items() if scope == name]
+    judged = [subject for scope, subject in _judged(lake) if scope == name]
     if judged and (verdict := verdicts.latest(lake, judged[-1])) is not None:
         return review_of(lake, verdict, name)
     if len(name) >= LEAST_DIGEST:
@@ -72,11 +72,7 @@ def find(lake: Lake, name: str) -> Review:
     raise ReviewError(f"no gate judged '{name}'; `gristmill verdict list` shows what was judged")
 
 
-def _scopes(lake: Lake) -> dict[str, str]:
-    """Subject digest -> snapshot or run, in the order in which they were judged last."""
-    found: dict[str, str] = {}
-    for attempt in ledger.ended(lake):
-        if attempt["stage"].startswith("gate.") and (subject := attempt["summary"].get("subject")):
-            found.pop(subject, None)
-            found[subject] = attempt["scope"]
-    return found
+def _judged(lake: Lake) -> list[tuple[str, str]]:
+    """(snapshot or run, subject digest) of each attempt of a gate, oldest first; runs may share a subject."""
+    gates = [attempt for attempt in ledger.ended(lake) if attempt["stage"].startswith("gate.")]
+    return [(a["scope"], a["summary"]["subject"]) for a in gates if a["summary"].get("subject")]

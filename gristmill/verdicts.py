@@ -7,6 +7,7 @@ itself, `warn` once a reviewer has approved it (gristmill.approvals), `block` an
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -52,7 +53,11 @@ class Check:
 @dataclass(frozen=True)
 class Verdict:
     """`subject` is the digest judged; `digests` names the datasets behind it; `past` the releases of the history
-    (snapshot id -> release digest); `judged_at` is ISO 8601 UTC."""
+    (snapshot id -> release digest); `judged_at` is ISO 8601 UTC.
+
+    `digest` is the sha256 of the stored object, which an answer of a reviewer names as its evidence. It is no part of
+    that object: a field that a later version adds to this class must not change it.
+    """
 
     subject: str
     kind: str
@@ -63,11 +68,7 @@ class Verdict:
     digests: Mapping[str, str]
     judged_at: str
     past: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def digest(self) -> str:
-        """What an answer of a reviewer names as its evidence."""
-        return sha256_json(asdict(self))
+    digest: str = ""
 
     @property
     def failing(self) -> list[Check]:
@@ -97,23 +98,17 @@ def record(
     key = f"verdicts/{subject}/{sha256_json([suite, history])}.json"
     judged_at = datetime.now(UTC).isoformat(timespec="microseconds")
     verdict = Verdict(subject, kind, suite, history, outcome, tuple(checks), dict(digests), judged_at, dict(past or {}))
-    lake.storage.put_if_absent(key, canonical_json(asdict(verdict)))
-    before = latest(lake, subject)
-    if before and before.suite == suite and before.history != history and approved(lake, before):
-        return _load(lake, key)
-    pointer, body = _current(subject), canonical_json({"verdict": key})
-    while not lake.storage.compare_and_swap(pointer, lake.storage.get(pointer), body):
-        continue
-    return _load(lake, key)
+    body = asdict(verdict)
+    del body["digest"]
+    lake.storage.put_if_absent(key, canonical_json(body))
+    stored = _load(lake, key)
+    _make_current(lake, stored, key)
+    return stored
 
 
 def latest(lake: Lake, subject: str) -> Verdict | None:
     """The current verdict on a subject, whatever its outcome. One that was filed under another subject is none."""
-    data = lake.storage.get(_current(subject))
-    if data is None:
-        return None
-    verdict = _load(lake, json.loads(data)["verdict"])
-    return verdict if verdict.subject == subject else None
+    return _pointed(lake, lake.storage.get(_current(subject)), subject)
 
 
 def standing(lake: Lake) -> list[Verdict]:
@@ -163,10 +158,37 @@ def _current(subject: str) -> str:
     return f"verdicts/current/{subject}.json"
 
 
+def _pointed(lake: Lake, pointer: bytes | None, subject: str) -> Verdict | None:
+    """The verdict that the bytes of the subject's pointer name."""
+    if pointer is None:
+        return None
+    verdict = _load(lake, json.loads(pointer)["verdict"])
+    return verdict if verdict.subject == subject else None
+
+
+def _make_current(lake: Lake, verdict: Verdict, key: str) -> None:
+    """Point the subject at this verdict, unless the one that stands is approved and has another history alone."""
+
+    def stands(pointer: bytes | None) -> bool:
+        before = _pointed(lake, pointer, verdict.subject)
+        if before is None or before.suite != verdict.suite or before.history == verdict.history:
+            return False
+        return approved(lake, before)
+
+    name, body = _current(verdict.subject), canonical_json({"verdict": key})
+    while not stands(seen := lake.storage.get(name)):
+        if lake.storage.compare_and_swap(name, seen, body):
+            if seen is not None and stands(seen):
+                # A reviewer answered in between: what was approved stands.
+                lake.storage.compare_and_swap(name, body, seen)
+            return
+
+
 def _load(lake: Lake, key: str) -> Verdict:
-    data = json.loads(lake.storage.get(key) or b"{}")
+    stored = lake.storage.get(key) or b"{}"
+    data = json.loads(stored)
     checks = tuple(
         Check(**{**check, "offenders": tuple((name, value) for name, value in check.get("offenders", ()))})
         for check in data["checks"]
     )
-    return Verdict(**{**data, "checks": checks})
+    return Verdict(**{**data, "checks": checks, "digest": hashlib.sha256(stored).hexdigest()})

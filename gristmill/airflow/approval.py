@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gristmill.verdicts import Verdict
 
 APPROVE, REJECT = "Approve", "Reject"
+REASON_CHARACTERS = 2000
+"""gristmill.approvals.MAX_REASON, which is not imported: it would bring pyarrow to the parsing of the DAGs."""
 CLEAR = "Clear this task to be asked again"
 
 
@@ -44,8 +46,8 @@ class ApprovalOperator(HITLOperator):
     ) -> None:
         # Null or a text: with "string" alone the page would keep its buttons disabled. The answer is checked.
         reason = Param(
-            None, type=["null", "string"], title="Reason", source="task",
-            description="Required: why this is approved or rejected, in a sentence.",
+            None, type=["null", "string"], title="Reason", source="task", maxLength=REASON_CHARACTERS,
+            description=f"Required: why this is approved or rejected, in at most {REASON_CHARACTERS} characters.",
         )  # fmt: skip
         # The profile's reviewers and time replace the time-out when the task runs.
         fixed = {"subject": "Approval", "response_timeout": timedelta(days=7), "params": {"reason": reason}}
@@ -78,7 +80,7 @@ class ApprovalOperator(HITLOperator):
         given = _given(event, evidence, context["dag_run"].run_id, profile.airflow.approval_hours)
         if given.via == "airflow" and given.who not in profile.airflow.reviewers:
             raise AirflowFailException(f"{given.who} is no reviewer of this profile; nothing is stored. {CLEAR}.")
-        if not _is_in_the_lake(lake, verdict, given):
+        if not _adds_nothing(lake, verdict, given):
             try:
                 given = answer(lake, given)
             except UserError as error:
@@ -137,13 +139,18 @@ def _given(event: Mapping[str, Any], evidence: str, run_id: str, hours: float) -
     return Answer(evidence, decision, str(who), reason if isinstance(reason, str) else "", "airflow", run_id)
 
 
-def _is_in_the_lake(lake: Lake, verdict: Verdict, given: Answer) -> bool:
-    """Whether the event only repeats the answer that the command line stored before it woke this task."""
+def _adds_nothing(lake: Lake, verdict: Verdict, given: Answer) -> bool:
+    """Whether a person's answer is in the lake already and the event only repeats it, or is nobody's.
+
+    The command line stores an answer before it wakes this task, and may not reach it: then the time runs out.
+    """
     from gristmill import verdicts
 
     stored = verdicts.answer_to(lake, verdict)
-    same = stored is not None and (stored.decision, stored.reason) == (given.decision, " ".join(given.reason.split()))
-    return same and stored is not None and stored.via == "command line"
+    if stored is None or stored.via == "time-out":
+        return False
+    same = (stored.decision, stored.reason) == (given.decision, " ".join(given.reason.split()))
+    return given.via == "time-out" or (same and stored.via == "command line")
 
 
 def _require(lake: Lake, verdict: Verdict) -> None:

@@ -193,7 +193,7 @@ def digests_of(context: Context, inputs: Mapping[str, str], allow_missing: bool 
 
 
 def send_gate_alert(subject: str, scope: str, link: str) -> None:
-    """Send what the profile's notifiers want to know of the current verdict on `subject`."""
+    """Send what the profile's notifiers want to know of the current verdict on `subject`, unless a person answered."""
     from gristmill import verdicts
     from gristmill.alerts import gate_alert
     from gristmill.lake import Lake
@@ -203,7 +203,10 @@ def send_gate_alert(subject: str, scope: str, link: str) -> None:
     profile = load_profile()
     lake = Lake.open(profile)
     verdict = verdicts.latest(lake, subject)
-    if verdict is not None and not verdicts.approved(lake, verdict):
+    if verdict is None or verdict.outcome == "pass":
+        return
+    given = verdicts.answer_to(lake, verdict)
+    if given is None or given.via == "time-out":
         notify(profile.alerts, gate_alert(verdict, scope, link))
 
 

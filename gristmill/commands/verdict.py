@@ -142,16 +142,19 @@ def _wake(profile: Profile, reviewer: str, given: Answer) -> str:
     """Answer the waiting request too, and say what happens next."""
     later = "where its task has ended, clear `approval` in the UI, or run the snapshot again: the answer is found"
     home = Home(profile)
-    service = control.running(home)
-    if service is None:
-        return f"Airflow is not running; {later}"
-    client = Client(service.url, reviewer, home.password_of(reviewer))
     option = {"approve": "Approve", "reject": "Reject"}[given.decision]
     try:
+        # The home belongs to the system user who started Airflow; another one may not read it.
+        service = control.running(home)
+        if service is None:
+            return f"Airflow is not running; {later}"
+        client = Client(service.url, reviewer, home.password_of(reviewer))
         asked = [r["task_instance"] for r in client.waiting_requests() if given.evidence in (r["body"] or "")]
         for task in asked:
             client.respond(task, option, given.reason)
-    except ServiceError as error:
-        return f"Airflow did not take the answer ({error}); {later}"
+    except KeyError:
+        return f"Airflow could not be told (it has no password for {reviewer} yet: stop and start it); {later}"
+    except (ServiceError, OSError) as error:
+        return f"Airflow could not be told ({error}); {later}"
     names = ", ".join(f"{task['dag_id']} {task['dag_run_id']}" for task in asked)
     return f"the waiting run goes on: {names}" if asked else f"no run waits for it; {later}"

@@ -29,6 +29,7 @@ print(json.dumps({
         "tasks": {t.task_id: {
             "pool": t.pool, "retries": t.retries, "owner": t.owner, "timeout": t.execution_timeout is not None,
             "rule": t.trigger_rule.value, "leaf": not t.downstream_list, "up": sorted(t.upstream_task_ids),
+            "told": [call.__name__ for call in t.on_failure_callback],
             "outlets": [o.name for o in t.outlets], "links": [link.name for link in t.operator_extra_links],
         } for t in d.tasks},
     } for d in bag.dags.values()},
@@ -87,9 +88,14 @@ def test_the_report_runs_after_any_failure_and_the_last_leaf_gives_the_colour(ba
 def test_the_report_is_published_before_anybody_waits_and_again_at_the_end(bag: dict[str, Any]) -> None:
     tasks = bag["dags"]["crawl_snapshot"]["tasks"]
     assert tasks["report"]["up"] == ["gate"]
-    assert tasks["approval"]["up"] == ["gate", "report"]
     assert tasks["release"]["up"] == ["approval"]
     assert tasks["last_report"]["up"] == ["release"]
+
+
+def test_a_report_that_fails_stops_no_snapshot_and_a_gate_that_fails_does(bag: dict[str, Any]) -> None:
+    tasks = bag["dags"]["crawl_snapshot"]["tasks"]
+    assert (tasks["approval"]["up"], tasks["approval"]["rule"]) == (["gate", "reported"], "all_success")
+    assert (tasks["reported"]["up"], tasks["reported"]["rule"]) == (["report"], "all_done")
 
 
 def test_each_gate_of_training_is_followed_by_its_approval(bag: dict[str, Any]) -> None:
@@ -108,6 +114,11 @@ def test_gates_approvals_and_reports_link_to_the_report(bag: dict[str, Any]) -> 
 
 def test_a_snapshot_that_takes_too_long_is_noticed(bag: dict[str, Any]) -> None:
     assert bag["dags"]["crawl_snapshot"]["deadlines"] == ["late"]
+
+
+def test_every_task_that_fails_is_told(bag: dict[str, Any]) -> None:
+    tasks = {**bag["dags"]["crawl_snapshot"]["tasks"], **bag["dags"]["pretrain"]["tasks"]}
+    assert [name for name, task in tasks.items() if task["told"] != ["task_failed"]] == []
 
 
 def test_only_the_release_announces_a_snapshot(bag: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gristmill.alerts import gate_alert, late_alert
+from gristmill.alerts import failed_alert, gate_alert, late_alert
 from gristmill.lake import Lake
 from gristmill.verdicts import Check, Outcome, record
 
@@ -63,4 +63,12 @@ def test_a_late_run_says_since_when(lake: Lake) -> None:
     assert alert.event == "late"
     assert alert.title == "Gristmill: crawl_snapshot on snap is late"
     assert "queued more than 24 hours ago and has not ended" in alert.text
+    assert alert.text.endswith(LINK)
+
+
+def test_a_failed_task_is_named_on_one_line() -> None:
+    alert = failed_alert("crawl_snapshot", "extract", "snap\nBcc: y", LINK)
+    assert (alert.event, alert.link) == ("failed", LINK)
+    assert alert.title == r"Gristmill: crawl_snapshot on snap\x0aBcc: y failed at extract"
+    assert "is not tried again. Its log says why" in alert.text
     assert alert.text.endswith(LINK)

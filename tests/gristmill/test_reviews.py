@@ -44,6 +44,15 @@ def test_a_name_means_what_its_gate_judged_last(lake: Lake) -> None:
     assert find(lake, "run").verdict.kind == "tokens"
 
 
+def test_runs_that_share_what_was_judged_are_all_found(lake: Lake) -> None:
+    shared = judged(lake, "older", "1", "warn", "tokens")
+    judged(lake, "newer", "1", "warn", "tokens")
+    assert [(find(lake, name).scope, find(lake, name).verdict) for name in ("older", "newer")] == [
+        ("older", shared), ("newer", shared)
+    ]  # fmt: skip
+    assert [review.scope for review in reviews(lake)] == ["newer"]
+
+
 def test_a_digest_is_found_by_its_beginning(lake: Lake) -> None:
     verdict = judged(lake, "a", "1", "warn")
     assert find(lake, "1" * 12).verdict == find(lake, verdict.digest[:12]).verdict == verdict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -63,6 +64,19 @@ def test_a_verdict_of_an_earlier_version_still_loads(lake: Lake) -> None:
     lake.storage.delete(key)
     lake.storage.put_if_absent(key, json.dumps({**body, "checks": [old]}).encode())
     assert require_approved(lake, SUBJECT).checks[0].history == {}
+
+
+def test_the_evidence_is_the_stored_object_whatever_fields_later_versions_have(lake: Lake) -> None:
+    judge(lake, "warn")
+    [key] = lake.storage.list(f"verdicts/{SUBJECT}")
+    body = json.loads(lake.storage.get(key) or b"")
+    assert "digest" not in body
+    del body["past"], body["checks"][0]["exception"]
+    old = json.dumps(body).encode()
+    lake.storage.delete(key)
+    lake.storage.put_if_absent(key, old)
+    answer(lake, Answer(hashlib.sha256(old).hexdigest(), "approve", "rita", "seen", "airflow"))
+    assert require_approved(lake, SUBJECT).digest == hashlib.sha256(old).hexdigest()
 
 
 def test_the_first_verdict_for_the_same_question_stands(lake: Lake) -> None:
@@ -140,6 +154,43 @@ def test_a_newer_history_adds_a_verdict_beside_and_takes_no_approval_back(
     assert (beside.outcome, beside.history) == (second, "2")
     assert require_approved(lake, SUBJECT) == before
     assert len(lake.storage.list(f"verdicts/{SUBJECT}")) == 2
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_an_approval_that_comes_while_a_newer_history_is_stored_counts(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    before = judge(lake, "warn", history="1")
+    swap, swaps = lake.storage.compare_and_swap, 0
+
+    def answered(key: str, expected: bytes | None, new: bytes) -> bool:
+        nonlocal swaps
+        swaps += 1
+        if moment == "before":
+            say(lake, before)
+        done = swap(key, expected, new)
+        if moment == "after":
+            say(lake, before)
+        return done
+
+    monkeypatch.setattr(lake.storage, "compare_and_swap", answered)
+    judge(lake, "block", history="2")
+    assert require_approved(lake, SUBJECT) == before
+    assert swaps == 2
+
+
+def test_a_judge_who_comes_in_between_is_looked_at_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge(lake, "block", history="1")
+    swap = lake.storage.compare_and_swap
+
+    def passed(key: str, expected: bytes | None, new: bytes) -> bool:
+        monkeypatch.setattr(lake.storage, "compare_and_swap", swap)
+        judge(lake, "pass", history="2")
+        return swap(key, expected, new)
+
+    monkeypatch.setattr(lake.storage, "compare_and_swap", passed)
+    judge(lake, "block", history="3")
+    assert require_approved(lake, SUBJECT).history == "2"
 
 
 @pytest.mark.parametrize("first", ["warn", "block", "error"])

@@ -18,7 +18,7 @@ from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput  # no
 
 from gristmill.airflow import approval as module  # noqa: E402
 from gristmill.airflow.approval import ApprovalOperator  # noqa: E402
-from gristmill.approvals import Answer, answer, answers  # noqa: E402
+from gristmill.approvals import MAX_REASON, Answer, Decision, answer, answers  # noqa: E402
 from gristmill.lake import Lake  # noqa: E402
 from gristmill.profile import AirflowSettings  # noqa: E402
 from gristmill.verdicts import Check, Outcome, Verdict, record  # noqa: E402
@@ -193,6 +193,33 @@ def test_the_answer_of_the_command_line_is_stored_once_and_a_persons_own_counts(
         with pytest.raises(AirflowFailException, match="rejected by rita"):
             operator.execute_complete(context(), event, verdict.digest)
     assert len(answers(lake, verdict.digest)) == stored
+
+
+@pytest.mark.parametrize("event", [TIMED_OUT, {"error": "too late", "error_type": "timeout"}])
+@pytest.mark.parametrize("via", ["command line", "airflow"])
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_a_time_out_takes_back_no_answer_of_a_person(
+    lake: Lake, asked: Any, operator: ApprovalOperator, decision: Decision, via: str, event: dict[str, Any]
+) -> None:
+    verdict = judge(lake, "warn")
+    given = answer(lake, Answer(verdict.digest, decision, "rita", "compared", via))
+    if decision == "approve":
+        operator.execute_complete(context(), event, verdict.digest)
+    else:
+        with pytest.raises(AirflowFailException, match="was rejected by rita: compared"):
+            operator.execute_complete(context(), event, verdict.digest)
+    assert answers(lake, verdict.digest) == [given]
+
+
+def test_the_form_says_how_long_a_reason_may_be(
+    lake: Lake, asked: list[dict[str, Any]], operator: ApprovalOperator
+) -> None:
+    judge(lake, "warn")
+    with pytest.raises(TaskAwaitingInput):
+        operator.execute(context())
+    reason = asked[0]["params"]["reason"]
+    assert reason["schema"]["maxLength"] == MAX_REASON
+    assert f"at most {MAX_REASON} characters" in reason["description"]
 
 
 def test_a_snapshot_is_asked_about_by_its_key(

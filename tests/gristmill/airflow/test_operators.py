@@ -25,7 +25,7 @@ from gristmill.airflow.operators import (  # noqa: E402
     stage_command,
     stage_environment,
 )
-from gristmill.approvals import Answer, answer  # noqa: E402
+from gristmill.approvals import Answer, Decision, answer  # noqa: E402
 from gristmill.lake import Lake  # noqa: E402
 from gristmill.service.processes import process  # noqa: E402
 from gristmill.verdicts import Outcome, latest, record  # noqa: E402
@@ -160,15 +160,20 @@ def test_a_gate_that_blocks_is_told_and_fails(
     assert told(caplog) == [f"Gristmill: the snapshot gate says {outcome.upper()} on snap"]
 
 
-def test_what_is_approved_already_is_not_told_again(
-    gate: Callable[[Outcome], GateOperator], lake: Lake, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize(
+    ("decision", "via", "said"),
+    [("approve", "airflow", 0), ("reject", "command line", 0), ("reject", "time-out", 1)],
+)
+def test_what_a_reviewer_answered_already_is_not_told_again(
+    gate: Callable[[Outcome], GateOperator], lake: Lake, caplog: pytest.LogCaptureFixture, decision: Decision,
+    via: str, said: int,
+) -> None:  # fmt: skip
     operator = gate("warn")
     verdict = latest(lake, "5" * 64)
     assert verdict is not None
-    answer(lake, Answer(verdict.digest, "approve", "rita", "seen", "airflow"))
+    answer(lake, Answer(verdict.digest, decision, "rita", "seen", via))
     operator.execute(context())
-    assert told(caplog) == []
+    assert len(told(caplog)) == said
 
 
 def test_an_alert_that_cannot_be_made_does_not_fail_the_gate(

@@ -17,7 +17,7 @@ HOSTILE = [
 
 
 def verdict(*checks: Check) -> Verdict:
-    return Verdict("5" * 64, "snapshot", "1", "", "warn", checks, {}, "2026-03-01T00:00:00+00:00")
+    return Verdict("5" * 64, "snapshot", "1", "", "warn", checks, {}, "2026-03-01T00:00:00+00:00", digest="e" * 64)
 
 
 def outside_code(text: str) -> str:

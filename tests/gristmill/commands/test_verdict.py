@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,7 @@ from gristmill.reviews import find
 from gristmill.service import control
 from gristmill.service.client import Client, ServiceError
 from gristmill.service.control import Service
+from gristmill.service.home import Home
 from gristmill.verdicts import Check, Outcome, record
 
 PROFILE = """\
@@ -153,7 +155,26 @@ def test_the_waiting_task_of_exactly_this_verdict_is_woken(
 
     monkeypatch.setattr(Client, "respond", refuse)
     gristmill("reject", "a", "--reason", "no", "--profile", profile)
-    assert "Airflow did not take the answer (answered already)" in capsys.readouterr().out
+    assert "Airflow could not be told (answered already); where" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "service.json"), KeyError("rita")])
+@pytest.mark.parametrize("where", [(control, "running"), (Home, "password_of")])
+def test_an_airflow_that_cannot_be_told_is_said_and_the_answer_stays(
+    lake: Lake, profile: str, waiting: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    where: tuple[Any, str], error: Exception,
+) -> None:  # fmt: skip
+    def refuse(*arguments: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(control, "running", lambda home: Service(1, 1, "", "", "http://127.0.0.1:9"))
+    monkeypatch.setattr(*where, refuse)
+    gristmill("approve", "a", "--reason", "compared", "--profile", profile)
+    said = capsys.readouterr().out
+    assert "approve stored" in said
+    why = "no password for rita" if isinstance(error, KeyError) else "Permission denied"
+    assert re.search(rf"Airflow could not be told \(.*{why}.*\); where its task has ended, clear `approval`", said)
+    assert len(answers(lake, waiting)) == 1
 
 
 def test_a_released_snapshot_is_shown_too(lake: Lake, mill: Any, profile: str) -> None:
