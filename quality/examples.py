@@ -1,22 +1,31 @@
-"""Examples of what each rule removed: the few documents nearest to and farthest from its threshold."""
+"""Examples of what each rule removed: the few documents nearest to and farthest from its threshold.
+
+Personal data that was found is masked, as in the samples.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gristmill.lake import Lake
 from gristmill.schemas import OFFSET_BITS
+from quality.sample_rows import rows_of
+from quality.samples import masked
 
 PER_RULE = 3
 HEAD_CHARS = 400
 
 
-def examples(lake: Lake, decisions: str, documents: str) -> list[dict[str, Any]]:
-    """[{reason, count, documents: [{url, text, value, threshold}]}], most frequent rule first."""
+def examples(lake: Lake, decisions: str, documents: str, pii: str | None) -> list[dict[str, Any]]:
+    """[{reason, count, documents: [{url, text, value, threshold}]}], most frequent rule first.
+
+    Without `pii`, whose spans say what to mask, texts are left out.
+    """
     table = lake.read(decisions, ["doc_id", "reason", "value", "threshold"])
     table = table.filter(pc.is_valid(table.column("reason")))
     found = []
@@ -28,9 +37,20 @@ def examples(lake: Lake, decisions: str, documents: str) -> list[dict[str, Any]]
         found.append({"reason": reason, "count": rows.num_rows, "documents": chosen})
     wanted = [document["doc_id"] for rule in found for document in rule["documents"]]
     heads = documents_of(lake, documents, wanted, ["url", "text"])
+    spans = {row["doc_id"]: row["pii_spans"] for row in _spans(lake, pii, wanted)}
+    for doc_id, head in heads.items():
+        head["text"] = masked(head["text"] or "", spans[doc_id] or ())[:HEAD_CHARS] if doc_id in spans else ""
     for rule in found:
         rule["documents"] = [{**heads[row.pop("doc_id")], **row} for row in rule["documents"]]
     return sorted(found, key=lambda rule: (-rule["count"], rule["reason"]))
+
+
+def _spans(lake: Lake, pii: str | None, doc_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """doc_id and pii_spans of these documents; none without the dataset."""
+    if pii is None:
+        return []
+    found: list[dict[str, Any]] = rows_of(lake, pii, np.array(doc_ids, np.int64), ["pii_spans"]).to_pylist()
+    return found
 
 
 def documents_of(

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends, HTTPException, Request
 
 from gristmill.lake import Lake
 from gristmill.profile import load_profile
@@ -16,6 +16,9 @@ from quality.web_app import Access, create_app
 PREFIX = "/quality"
 DAG = "crawl_snapshot"
 """Who may read this DAG may read what it reports."""
+
+TRAINING_DAG = "pretrain"
+"""Who may also read this one may read about training runs."""
 
 
 def access() -> Access:
@@ -32,13 +35,22 @@ def access() -> Access:
     def who(user: Any = asks) -> str:
         return str(user.get_name())
 
+    may_see_training = requires_access_dag("GET", param_dag_id=TRAINING_DAG)
+
+    def sees_training(request: Request, user: Any = asks) -> bool:
+        try:
+            may_see_training(request, user)
+        except HTTPException:
+            return False
+        return True
+
     guards = [
         Depends(requires_access_view(AccessView.PLUGINS)),
         Depends(requires_access_dag("GET", param_dag_id=DAG)),
     ]
     secret = f"gristmill forms {conf.get('api', 'secret_key')}".encode()
     address = urlsplit(conf.get("api", "base_url", fallback="")).netloc
-    return Access(guards, who, _reviewers, Forms(secret), {address} - {""})
+    return Access(guards, who, _reviewers, Forms(secret), {address} - {""}, sees_training)
 
 
 def _refuse() -> str:

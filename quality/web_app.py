@@ -23,33 +23,45 @@ from quality.views.links import Links, web
 Pointer = Mapping[str, Any]
 
 
+def _nobody() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Access:
     """Who may do what. `guards` are dependencies that decide who may read; `who` is one that names the reader;
-    `reviewers` may mark; `origins` are further names (host:port) of the server, as browsers see it."""
+    `reviewers` may mark; `origins` are further names (host:port) of the server, as browsers see it;
+    `sees_training` is a dependency that says whether the reader may also read about training runs."""
 
     guards: Sequence[Any]
     who: Callable[..., str]
     reviewers: Callable[[], Collection[str]]
     forms: Forms
     origins: Collection[str] = ()
+    sees_training: Callable[..., bool] = _nobody
 
 
 def create_app(access: Access, open_lake: Callable[[], Lake]) -> FastAPI:
     """The app over the lake that `open_lake` opens, once per request."""
     app = FastAPI(dependencies=list(access.guards), docs_url=None, redoc_url=None, openapi_url=None)
     answer_errors(app)
-    _reports(app, open_lake)
+    _reports(app, access, open_lake)
+    _training(app, access, open_lake)
     _samples(app, access, open_lake)
     return app
 
 
-def _reports(app: FastAPI, open_lake: Callable[[], Lake]) -> None:
+def _reports(app: FastAPI, access: Access, open_lake: Callable[[], Lake]) -> None:
     """The list of reports, each report, and what puts several side by side."""
 
     @app.get("/", response_class=HTMLResponse)
     def list_of_reports(
-        request: Request, run_id: str = "", snapshot: str = "", state: str = "", page: str = ""
+        request: Request,
+        run_id: str = "",
+        snapshot: str = "",
+        state: str = "",
+        page: str = "",
+        trainer: bool = Depends(access.sees_training),
     ) -> HTMLResponse:
         """The reports that the filters leave, newest first; for a run that has one report, that report."""
         lake = open_lake()
@@ -57,7 +69,7 @@ def _reports(app: FastAPI, open_lake: Callable[[], Lake]) -> None:
             return shown(_stored(lake, mine[0], _links(request, mine[0])))
         links = web(base_of(request))
         filters = {"snapshot": snapshot[:LONGEST], "state": state[:LONGEST], "run_id": run_id[:LONGEST]}
-        return shown(index.page(lake, links, **filters, number=page_number(page)))
+        return shown(index.page(lake, links, **filters, number=page_number(page), training=trainer))
 
     @app.get("/reports/{snapshot}/{key}", response_class=HTMLResponse)
     def report(request: Request, snapshot: str, key: str) -> HTMLResponse:
@@ -80,12 +92,22 @@ def _reports(app: FastAPI, open_lake: Callable[[], Lake]) -> None:
             raise HTTPException(404, "no such report; choose two from the list")
         return shown(compare.page(lake, a, b, web(base_of(request))))
 
-    @app.get("/runs", response_class=HTMLResponse)
+
+def _training(app: FastAPI, access: Access, open_lake: Callable[[], Lake]) -> None:
+    """The training runs, for who may also read the DAG that trains."""
+
+    def guard(trainer: bool = Depends(access.sees_training)) -> None:
+        if not trainer:
+            raise HTTPException(403, "training runs are shown to those who may read the DAG that trains")
+
+    guards = [Depends(guard)]
+
+    @app.get("/runs", response_class=HTMLResponse, dependencies=guards)
     def training_runs(request: Request) -> HTMLResponse:
         """All training runs."""
         return shown(training.runs_page(open_lake(), web(base_of(request))))
 
-    @app.get("/runs/{run_id:path}", response_class=HTMLResponse)
+    @app.get("/runs/{run_id:path}", response_class=HTMLResponse, dependencies=guards)
     def training_run(request: Request, run_id: str) -> HTMLResponse:
         """One training run."""
         return shown(training.page(open_lake(), run_id, web(base_of(request))))

@@ -1,4 +1,4 @@
-"""All reports, newest first; on top the snapshots that wait for a person."""
+"""All reports, newest first; on top the snapshots and training runs that wait for a person."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from gristmill import release, verdicts
 from gristmill.lake import Lake
+from gristmill.reviews import reviews
 from quality.archive import NOT_JUDGED, pointers
 from quality.views.judgement import said, state_of
 from quality.views.layout import page as layout
@@ -29,10 +30,47 @@ class Entry:
     released: bool
 
 
-def page(lake: Lake, links: Links, *, snapshot: str = "", state: str = "", run_id: str = "", number: int = 1) -> str:
-    """The list of the reports that these filters leave: a part of the snapshot's id, a state, a run id."""
-    known = pointers(lake)
-    return render(lake, known, links, snapshot=snapshot, state=state, run_id=run_id, number=number)
+@dataclass(frozen=True)
+class Waiting:
+    """A training run whose `kind` (tokens or model) waits: `words` is its worst finding, `href` its page if known."""
+
+    scope: str
+    kind: str
+    words: str
+    href: str
+
+
+def page(
+    lake: Lake,
+    links: Links,
+    *,
+    snapshot: str = "",
+    state: str = "",
+    run_id: str = "",
+    number: int = 1,
+    training: bool = True,
+) -> str:
+    """The list of the reports that these filters leave: a part of the snapshot's id, a state, a run id.
+
+    `training`: whether the reader may know what training runs wait.
+    """
+    found = waiting_training(lake, links) if training else []
+    return render(
+        lake, pointers(lake), links, snapshot=snapshot, state=state, run_id=run_id, number=number, training=found
+    )
+
+
+def waiting_training(lake: Lake, links: Links) -> list[Waiting]:
+    """What waits in training, newest first."""
+    found = []
+    for each in reviews(lake):
+        verdict = each.verdict
+        if each.waiting and verdict.kind != "snapshot":
+            # Where the ledger has no attempt, the scope is the digest's beginning, and no run has such a page.
+            href = "" if verdict.subject.startswith(each.scope) else links.run(each.scope)
+            words = said(verdict.failing[0]) if verdict.failing else ""
+            found.append(Waiting(each.scope, verdict.kind, words, href))
+    return found
 
 
 def plain_page(lake: Lake, own: Mapping[str, Any], links: Links) -> str:
@@ -50,6 +88,7 @@ def render(
     state: str = "",
     run_id: str = "",
     number: int = 1,
+    training: Sequence[Waiting] = (),
 ) -> str:
     """The page of the reports `known`, newest first."""
     waiting = [entry for p in newest(known) if (entry := _entry(lake, links, p)).state == "warn"]
@@ -61,7 +100,8 @@ def render(
     number = min(max(1, number), pages)
     shown = [_entry(lake, links, p) for p in mine[(number - 1) * PER_PAGE : number * PER_PAGE]]
     return layout(
-        "index.html", "Data quality reports", links, "index", waiting=waiting, entries=shown, count=len(mine),
+        "index.html", "Data quality reports", links, "index", waiting=waiting, training=training, entries=shown,
+        count=len(mine),
         number=number, pages=pages, states=STATES, filters={"snapshot": snapshot, "state": state, "run_id": run_id},
     )  # fmt: skip
 
@@ -92,7 +132,7 @@ def _entry(lake: Lake, links: Links, pointer: Mapping[str, Any]) -> Entry:
         answer = verdicts.answer_to(lake, verdict)
         state = state_of(verdict, answer)
         words = f"{safe(answer.who, 60)}: {safe(answer.reason, 160)}" if answer else ""
-        if not answer and verdict.failing:
+        if state == "warn" and verdict.failing:
             words = said(verdict.failing[0])
     current = release.current(lake, pointer["snapshot"]) if subject else None
     href = links.snapshot(pointer["snapshot"], pointer["key"])

@@ -40,19 +40,23 @@ class Judgement:
 
 def judgement(lake: Lake, snapshot: str, subject: str | None) -> Judgement:
     """What stands on a snapshot's candidate digest; `subject` is None where its datasets are not complete."""
+    current = release.current(lake, snapshot) if subject else None
+    return judgement_on(lake, subject, current is not None and current.digest == subject)
+
+
+def judgement_on(lake: Lake, subject: str | None, released: bool = False) -> Judgement:
+    """What stands on a digest of any kind."""
     verdict = verdicts.latest(lake, subject) if subject else None
     if verdict is None:
         return Judgement("none", "Not judged: the gate did not run on these datasets.")
     given = answers(lake, verdict.digest)[::-1]
     state = state_of(verdict, given[0] if given else None)
-    current = release.current(lake, snapshot)
-    released = current is not None and current.digest == verdict.subject
     return Judgement(state, sentence(verdict, state, given[0] if given else None, released), verdict, given)
 
 
 def state_of(verdict: Verdict, answer: Answer | None) -> str:
-    """The outcome; for `warn` what a reviewer made of it."""
-    if verdict.outcome == "warn" and answer is not None:
+    """The outcome; for `warn` what a reviewer made of it. Who let the time pass has answered nothing yet."""
+    if verdict.outcome == "warn" and answer is not None and answer.via != "time-out":
         return "approved" if answer.decision == "approve" else "rejected"
     return verdict.outcome
 

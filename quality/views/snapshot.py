@@ -132,7 +132,7 @@ def rules(lake: Lake, snapshot: str, inputs: Mapping[str, str], documents: float
     return [
         Rule(rule["reason"], rule["count"], rule["count"] / documents if documents else None, rule["documents"],
              judged.get(rule["reason"]))
-        for rule in examples(lake, inputs["decisions"], inputs["documents"])
+        for rule in examples(lake, inputs["decisions"], inputs["documents"], inputs.get("pii"))
     ]  # fmt: skip
 
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.testclient import TestClient
 
 from quality import archive
+from quality.web_app import create_app
 from tests.quality.conftest import Mill
 from tests.quality.views.pages import Page, judge
+from tests.quality.views.test_training import gated
 from tests.quality.web_client import client_of, key_of, paths, published, reader_of, send
 
 Reader = tuple[Mill, TestClient]
@@ -187,3 +193,62 @@ def test_without_airflow_nobody_is_let_in(monkeypatch: pytest.MonkeyPatch) -> No
     assert client.post("/samples/tiny/x/mark", data={"token": "x"}).status_code == 403
     assert web.APP["url_prefix"] == "/quality"
     assert all(view["href"].startswith("/quality/") for view in web.VIEWS)
+
+
+def test_training_is_shown_to_those_alone_who_may_read_its_dag(client: TestClient, mill: Mill) -> None:
+    gated(mill, "mini-z1-abc", "warn")
+    for path in ("/", "/runs", "/runs/mini-z1-abc", "/runs/absent"):
+        guest, ann = client.get(path, headers={"x-user": "guest"}), client.get(path)
+        assert guest.status_code == (200 if path == "/" else 403)
+        assert "mini-z1-abc" not in guest.text
+        assert ann.status_code == (404 if path == "/runs/absent" else 200)
+        assert ("mini-z1-abc" in ann.text) == (path != "/runs/absent")
+
+
+def test_airflow_is_asked_for_each_of_the_two_dags(mill: Mill, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A made-up Airflow: a user may read the DAGs that the header names."""
+    published(mill)
+    gated(mill, "mini-z1-abc", "warn")
+    client = TestClient(create_app(airflow_access(monkeypatch), lambda: mill.lake))
+    for dags, index, runs in (("", 403, 403), ("pretrain", 403, 403), ("crawl_snapshot", 200, 403),
+                              ("crawl_snapshot pretrain", 200, 200)):  # fmt: skip
+        answers = [client.get(path, headers={"x-dags": dags}) for path in ("/", "/runs", "/runs/mini-z1-abc")]
+        assert [answer.status_code for answer in answers] == [index, runs, runs]
+        for answer in answers:
+            assert ("mini-z1-abc" in answer.text) == (runs == 200)
+
+
+def airflow_access(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What `quality.web` makes of the made-up Airflow."""
+
+    def get_user(request: Request) -> Any:
+        return SimpleNamespace(get_name=lambda: "ann", dags=request.headers.get("x-dags", "").split())
+
+    asks = Depends(get_user)
+
+    def requires_access_dag(method: str, param_dag_id: str) -> Callable[..., None]:
+        def inner(request: Request, user: Any = asks) -> None:
+            if method != "GET" or param_dag_id not in user.dags:
+                raise HTTPException(403, "Forbidden")
+
+        return inner
+
+    made: dict[str, dict[str, Any]] = {
+        "airflow.api_fastapi.auth.managers.models.resource_details": {"AccessView": SimpleNamespace(PLUGINS="p")},
+        "airflow.api_fastapi.core_api.security": {
+            "get_user": get_user, "requires_access_dag": requires_access_dag,
+            "requires_access_view": lambda view: lambda: None,
+        },
+        "airflow.configuration": {"conf": SimpleNamespace(get=lambda *names, fallback="x": fallback)},
+    }  # fmt: skip
+    for name, values in made.items():
+        module = ModuleType(name)
+        module.__dict__.update(values)
+        monkeypatch.setitem(sys.modules, name, module)
+        for parent in [name.rsplit(".", count)[0] for count in range(1, name.count(".") + 1)]:
+            if parent not in made:
+                monkeypatch.setitem(sys.modules, parent, ModuleType(parent))
+    monkeypatch.delitem(sys.modules, "quality.web", raising=False)
+    web = importlib.import_module("quality.web")
+    monkeypatch.delitem(sys.modules, "quality.web")
+    return web.access()

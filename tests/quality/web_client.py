@@ -31,8 +31,12 @@ def _guard(who: Annotated[str, Depends(_who)]) -> None:
         raise HTTPException(403, "not your mill")
 
 
-ACCESS = Access([Depends(_guard)], _who, lambda: ["ann", "bob"], Forms(b"the server's"))
-"""Everybody with a name may read, but a stranger; two may mark."""
+def _sees_training(who: Annotated[str, Depends(_who)]) -> bool:
+    return who != "guest"
+
+
+ACCESS = Access([Depends(_guard)], _who, lambda: ["ann", "bob"], Forms(b"the server's"), (), _sees_training)
+"""Everybody with a name may read, but a stranger; a guest nothing about training; two may mark."""
 
 
 def client_of(mill: Mill) -> TestClient:

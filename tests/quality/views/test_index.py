@@ -13,6 +13,7 @@ from gristmill.verdicts import Verdict
 from quality import archive
 from quality.views import index, links
 from tests.quality.views.pages import PAYLOADS, WARNED, Page, judge, released
+from tests.quality.views.test_training import gated
 
 WEB = links.web("/quality")
 
@@ -100,3 +101,29 @@ def _check_words(mill: Any, monkeypatch: pytest.MonkeyPatch, payload: str, verdi
 def test_a_report_of_an_earlier_version_is_listed(mill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "pointers", lambda _: [{"report": "d", "run_id": "r", "snapshot": "tiny", "key": "k"}])
     assert "tiny – Not judged – – – r" in Page(index.page(mill.lake, WEB)).words
+
+
+def test_training_that_waits_is_on_top_too_until_somebody_answers(mill: Any) -> None:
+    tokens = gated(mill, "mini-z1-abc", "warn")
+    page = Page(index.page(mill.lake, WEB))
+    page.check_harmless()
+    assert "1 verdict on training waits for a reviewer" in page.words
+    assert "mini-z1-abc tokens packing waste is 0.3, allowed is 0.1 or less" in page.words
+    assert "Nothing waits" not in page.words
+    assert "/quality/runs/mini-z1-abc" in page.values("a", "href")
+    assert "mini-z1-abc" not in index.page(mill.lake, WEB, training=False)
+    answer(mill.lake, Answer(tokens.digest, "reject", "nobody", "no answer within 24 hours", "time-out"))
+    assert "1 verdict on training waits" in Page(index.page(mill.lake, WEB)).words
+    answer(mill.lake, Answer(tokens.digest, "approve", "eva", "short rows", "airflow"))
+    gated(mill, "other", "block", "model", "8" * 64)
+    assert "Nothing waits for a reviewer" in Page(index.page(mill.lake, WEB)).words
+
+
+def test_a_snapshot_whose_time_passed_still_waits(mill: Any) -> None:
+    verdict = judge(mill, "warn", [WARNED])
+    report(mill, "run 1", "warn", subject=verdict.subject)
+    answer(mill.lake, Answer(verdict.digest, "reject", "nobody", "no answer within 24 hours", "time-out"))
+    words = Page(index.page(mill.lake, WEB)).words
+    assert "1 snapshot waits for a reviewer" in words
+    assert "! Waits for a reviewer language mix is 0.21, allowed is 0.1 or less" in words
+    assert "✕ Rejected" not in words

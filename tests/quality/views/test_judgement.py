@@ -73,6 +73,14 @@ def test_an_answer_is_part_of_the_sentence(mill: Any) -> None:
     assert [given.reason for given in found.answers] == ["a new source", "too much German"]
 
 
+def test_who_let_the_time_pass_has_answered_nothing(mill: Any) -> None:
+    verdict = judge(mill, "warn", [WARNED])
+    answer(mill.lake, Answer(verdict.digest, "reject", "nobody", "no answer within 24 hours", "time-out"))
+    state, sentence = said(mill, verdict.subject)
+    assert state == "warn"
+    assert sentence.startswith("Waits for a reviewer: language mix is 0.21")
+
+
 def test_every_state_of_a_check_has_its_own_sign_and_words() -> None:
     checks = [PASSED, FAILED, WARNED, replace(FAILED, severity="info"), BROKEN, LITTLE]
     states = [check_state(check) for check in checks]
