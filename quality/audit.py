@@ -59,10 +59,15 @@ class Audit:
     missing_ids: int
 
     @property
+    def near(self) -> int:
+        """Near duplicates that were sampled."""
+        return sum(removal.reason == NEAR for removal in self.removals)
+
+    @property
     def below_threshold(self) -> float | None:
         """Share of the sampled near duplicates that are less alike than the threshold; None without any."""
-        near = [removal.below for removal in self.removals if removal.reason == NEAR]
-        return sum(near) / len(near) if near else None
+        below = sum(removal.below for removal in self.removals if removal.reason == NEAR)
+        return below / self.near if self.near else None
 
     @property
     def lowest_similarity(self) -> float | None:

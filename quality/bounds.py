@@ -27,6 +27,8 @@ class Spread(Settings):
     share that rests on so many documents, now and then, or those that the row `<metric>_error` gives. With fewer than
     `enough` releases `wide` takes the place of `floor` and the MAD does not count; without `wide`, and without any
     release, it is not judged. `absent` is the value of a key that is not listed, such as 0 of a share.
+    `keep`: no key may fall below this part of its median, whatever `floor`, `wide` and `relative` leave, unless the
+    deviation or four standard errors explain it; without it a share below `floor` could vanish unseen.
     """
 
     widths: float = Field(default=5, gt=0)
@@ -37,6 +39,7 @@ class Spread(Settings):
     wide: float | None = Field(default=None, gt=0)
     side: Literal["both", "max", "min"] = "both"
     absent: float | None = None
+    keep: float = Field(default=0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _some_width(self) -> Spread:
@@ -72,7 +75,8 @@ class Bound(Settings):
 
 
 class Allowed(Settings):
-    """A reviewed exception: one check is given wider limits, for named snapshots or for all dated `until` a day.
+    """A reviewed exception: one check is given wider limits, for named snapshots, for all dated `until` a day,
+    or for the named ones among these.
 
     The day is compared with the snapshot's partition date, so that a verdict depends on no clock.
     """
@@ -94,7 +98,9 @@ class Allowed(Settings):
         return self
 
     def applies(self, snapshot: str, day: date) -> bool:
-        return snapshot in self.snapshots or (self.until is not None and day <= self.until)
+        """With both `snapshots` and `until`, only to these snapshots and only until that day."""
+        named = not self.snapshots or snapshot in self.snapshots
+        return named and (self.until is None or day <= self.until)
 
 
 class Allowances(Settings):
@@ -151,10 +157,14 @@ def load_gates(path: Path) -> tuple[Gates, list[Allowed]]:
     return gates, allowed
 
 
-def suite_name(gates: Gates, kind: Kind, allowed: Sequence[Allowed]) -> str:
-    """Version, kind and digest of the bounds, the exceptions that apply and the length of the history."""
+def suite_name(gates: Gates, kind: Kind, allowed: Sequence[Allowed], beside: Sequence[str | int] = ()) -> str:
+    """Version, kind and digest of the bounds, the exceptions that apply and the length of the history.
+
+    `beside`: what else the figures follow from (quality.subjects.beside).
+    """
     content = [
         [[group, bound.model_dump(mode="json")] for group, bound in gates.bounds(kind)],
         [each.model_dump(mode="json") for each in allowed], gates.history if kind == "snapshot" else 0,
+        *beside,
     ]  # fmt: skip
     return f"{gates.version}/{kind}/{sha256_json(content)[:12]}"

@@ -46,8 +46,9 @@ def load(files: Sequence[Path]) -> dict[str, Grams]:
     for path in files:
         try:
             data = path.read_bytes()
-            lines = data.decode("utf-8").splitlines()
-            items = [_strings(json.loads(line)) for line in lines if line] if path.suffix == ".jsonl" else [lines]
+            # No splitlines: U+2028 and its like may stand within the strings of a JSON line.
+            lines = [line for line in data.decode("utf-8").split("\n") if line.strip()]
+            items = [_strings(json.loads(line)) for line in lines] if path.suffix == ".jsonl" else [lines]
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from None
         runs = frozenset(gram for item in items for text in item for gram in grams(text))

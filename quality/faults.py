@@ -84,6 +84,20 @@ def _moved(d: Documents, share: float, rng: Rng) -> Documents:
     return replace(d, host=_put(d.host, _some(np.arange(len(d)), share, rng), 1))
 
 
+def _without(gone: Callable[[Documents], NDArray[np.bool_]]) -> Callable[[Documents, float, Rng], Documents]:
+    """What goes has copies among what goes alone: pages of one host."""
+
+    def change(d: Documents, share: float, rng: Rng) -> Documents:
+        stay = ~gone(d)
+        stay[np.flatnonzero(d.copy_of >= 0)] &= stay[d.copy_of[d.copy_of >= 0]]
+        place = np.cumsum(stay) - 1
+        names = ("host", "language", "reason", "score", "chars", "damage", "listed", "truncated")
+        copies = np.where(d.copy_of >= 0, place[d.copy_of], -1)[stay]
+        return replace(d, copy_of=copies, **{name: getattr(d, name)[stay] for name in names})
+
+    return change
+
+
 def _damaged(column: str, value: float) -> Callable[[Documents, float, Rng], Documents]:
     def change(d: Documents, share: float, rng: Rng) -> Documents:
         values = getattr(d, column).copy()
@@ -123,10 +137,11 @@ def _without_records(documents: Documents, size: float, rng: Rng) -> Memory:
     return found
 
 
-def _quarantined(documents: Documents, size: float, rng: Rng) -> Memory:
+def _quarantined(documents: Documents, share: float, rng: Rng) -> Memory:
     found = stages(documents)
     own = found.accounts["documents"]
-    found.accounts["documents"] = replace(own, records_in=own.records_in + int(size), quarantined=int(size))
+    more = round(share * own.records_in)
+    found.accounts["documents"] = replace(own, records_in=own.records_in + more, quarantined=more)
     return found
 
 
@@ -200,7 +215,7 @@ COMPLETENESS = (
     Fault("digests pinned", "file without a pinned digest", ONE, _unread),
     Fault("files with records", "file without a record", ONE, _without_records),
     Fault("lost bytes", "of the bytes lost", (0.0005, 0.001, 0.0011, 0.002), _lost),
-    Fault("quarantined records", "records quarantined", (500, 1000, 1001), _quarantined),
+    Fault("quarantined records", "of the records quarantined", (0.0005, 0.001, 0.0015, 0.002), _quarantined),
     Fault("truncated captures", "of the pages truncated", SHARES, _documents(_truncated)),
     Fault("documents found", "(no document at all)", ONE, _nothing),
     Fault("kept share", "of the kept documents removed", (0.9, 0.95, 0.97, 0.98, 0.99, 1.0),
@@ -243,4 +258,10 @@ DRIFT = (
           _documents(_removed_where(lambda d: d.host == 0))),
     Fault("silent rules", "(a rule that removes 1 % of the documents falls silent)", ONE, _documents(_silent)),
 )  # fmt: skip
+VANISHED = {
+    3000: Fault("language share", "(a language of 3 percent vanishes)", ONE,
+                _documents(_without(lambda d: d.language == LANGUAGES.index("ko")))),
+    850: Fault("host share", "(a host of 5 percent vanishes)", ONE, _documents(_without(lambda d: d.host == 0))),
+}  # fmt: skip
+"""Hosts of a crawl -> a key that is lost from one of that size; smaller ones do not tell it from chance."""
 FAULTS = (*CONTRACT, *COMPLETENESS, *DRIFT)

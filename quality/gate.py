@@ -12,7 +12,7 @@ from gristmill.profile import load_profile
 from gristmill.verdicts import Check, Verdict
 from quality.bounds import load_gates, suite_name
 from quality.expectations import judge, outcome
-from quality.subjects import SUBJECTS
+from quality.subjects import SUBJECTS, beside
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     inputs = resolve_inputs(lake, scope, args.input, names)
     day = Catalogue(lake).get(scope).partition_date if args.kind == "snapshot" else None
     mine = [each for each in allowed if day and each.applies(scope, day)]
-    suite = suite_name(gates, args.kind, mine)
+    suite = suite_name(gates, args.kind, mine, beside(args.kind, inputs, profile))
     with ledger.attempt(
         lake, stage=f"gate.{args.kind}", scope=scope, config={"suite": suite}, inputs=inputs, run_id=args.run_id
     ) as attempt:
@@ -46,6 +46,10 @@ def main(argv: list[str] | None = None) -> None:
     say(render(verdict.checks))
     say(f"verdict on {args.kind} {scope}: {verdict.outcome.upper()}")
     write_result(args.result, {}, attempt.summary)
+    standing = verdicts.latest(lake, subject.digest)
+    if standing and standing.digest != verdict.digest and verdicts.approved(lake, standing):
+        say("a newer history judges otherwise; the approval that stands is not taken back")
+        return
     if verdict.outcome in ("block", "error"):
         raise GateBlocked(_sentence(verdict, args.kind))
     if not verdicts.approved(lake, verdict):

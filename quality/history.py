@@ -38,11 +38,6 @@ def nearest(lake: Lake, snapshot_id: str, count: int) -> list[Past]:
     return [_past(lake, release) for release in chosen] if count else []
 
 
-def releases_with_metrics(lake: Lake) -> list[Past]:
-    """All current releases, oldest first."""
-    return [_past(lake, release) for release in releases(lake)]
-
-
 def digest(past: Sequence[Past]) -> str:
     """What a verdict says of the history that it used."""
     return sha256_json([[each.snapshot, each.release, each.metrics] for each in past])

@@ -17,6 +17,9 @@ NORMAL = 1.4826
 MAX_OWN_LIMITS = 100
 """Keys with limits of their own, those that rest on most documents."""
 
+KEPT_ERRORS = 4
+"""Standard errors that a key below the part of its median that it should keep must lie away from that median."""
+
 Row = tuple[float, int]
 """(value, documents that it rests on); the value is NaN where there was not enough data"""
 
@@ -115,11 +118,16 @@ def _limits(
         return None
     deviation = NORMAL * median(abs(value - centre) for value in values)
     floor = spread.wide if few and spread.wide is not None else spread.floor
-    half = max(
-        floor, spread.relative * abs(centre), 0 if few else spread.widths * deviation,
-        spread.noise * _standard_error(centre, here, before, error),
-    )  # fmt: skip
-    least = None if spread.side == "max" else round(centre - half, 6)
+    usual = 0 if few else spread.widths * deviation
+    noise = spread.noise * _standard_error(centre, here, before, error)
+    half = max(floor, spread.relative * abs(centre), usual, noise)
+    lowest = centre - half
+    if spread.keep:
+        # A host that is nearly gone rests on few documents; were it as it was, it would rest on as many as before.
+        as_before = here[0], max(here[1], int(median(count for _, count in before.values())))
+        chance = KEPT_ERRORS * _standard_error(centre, as_before, before, error)
+        lowest = max(lowest, min(spread.keep * centre, centre - max(usual, chance)))
+    least = None if spread.side == "max" else round(lowest, 6)
     most = None if spread.side == "min" else round(centre + half, 6)
     return least, most, round(centre, 6)
 

@@ -26,19 +26,47 @@ if TYPE_CHECKING:
 SAMPLE = 2000
 SEED = 0x73616665
 
-_EMAIL = re.compile(r"(?<![\w.+-])[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@((?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24})(?![\w-])")
+_EMAIL = re.compile(
+    r"(?<![\w.%+-])[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}(?<!\.)@((?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.)+[A-Za-z]{2,24})(?![\w-])"
+)
 _RESERVED = re.compile(r"(^|\.)(example(\.(com|org|net))?|test|invalid|localhost|local)$", re.IGNORECASE)
-_FILE = re.compile(r"\.(png|jpe?g|gif|svg|webp|ico|js|css|html?)$", re.IGNORECASE)
-_QUAD = re.compile(r"(?<![\w.\-/=#&$])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-/%]|\.\d)")
+_FILE = re.compile(r"\.(png|jpe?g|gif|svg|webp|bmp|avif|ico|js|ts|css|html?|tgz|zip|mp4|pdf)$", re.IGNORECASE)
+_QUAD = re.compile(r"(?<![\w.\-/=#&$+£¥€￥])(?:\d{1,3}\.){3}\d{1,3}(?![\w\-/%@]|\.\w)", re.ASCII)
 _CARD = re.compile(
-    r"(?<![\w.\-/=#&$+])(?:4\d{3}|5[1-5]\d{2}|6011|3[47]\d{2})(?:[ -]?\d{4}){2}(?:[ -]?\d{3,4})(?![\w-]|\.\d)"
-)
-_VERSION = re.compile(r"(version|release|firmware|build|driver|\bv|\bver)\W{0,3}$", re.IGNORECASE)
+    r"(?<![\w.\-/=#&$+£¥€￥])(?:(?:4\d{3}|5[1-5]\d{2}|6011)([ -]?)\d{4}\1\d{4}\1\d{4}|3[47]\d{13})"
+    r"(?![\w\-/%@]|\.\d)", re.ASCII,
+)  # fmt: skip
 _KEYS = re.compile(
-    r"(?<![A-Za-z0-9])(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[A-Za-z0-9-]{20,}"
-    r"|AIza[A-Za-z0-9_-]{35}|[sr]k_live_[A-Za-z0-9]{16,})(?![A-Za-z0-9])"
+    r"(?<![\w-])(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-\d(?:-?[A-Za-z0-9]){19,}"
+    r"|AIza(?:[A-Za-z0-9_]|-(?!-)){35}|[sr]k_live_[A-Za-z0-9]{16,})(?![\w-])"
 )
-_PEM = re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----")
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,28}PRIVATE KEY-----(?:(?!-----)[\t\n\r A-Za-z0-9+/=:,.\\-])*?[A-Za-z0-9+/=]{32}"
+)
+"""With a run of base64: a header alone is text about keys. It is sought no further than the next five hyphens."""
+
+WINDOW = 40
+"""Bytes before a number in which a word says what it is (docs/pii.md)."""
+
+
+def _word(ascii_words: str, other: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![a-z])(?:{ascii_words})(?![a-z])|{other}", re.IGNORECASE | re.ASCII)
+
+
+_VERSION = _word(
+    "versions?|ver|v|release|build|firmware|revision|rev|section|chapter|clause|chrome|firefox|safari|opera|android"
+    "|ios|windows|linux|kernel|java|flash|player|driver", "§|版本|バージョン|버전|версия",
+)  # fmt: skip
+_ADDRESS = _word("ips?|ipv4|address|server|host|dns|ping|addr|gateway|nameserver", "地址|服务器")
+_OTHER = _word(
+    "orders?|invoice|tracking|isbn|issn|sku|serial|item|model|ref|reference|ticket|case|doi|ean|upc|barcode"
+    "|part number|part no|patent|article|docket|batch|lot|timestamp|bestellnummer|pedido|commande",
+    "订单|单号|运单|快递|流水号|编号|型号|條碼|条形码|注文|品番|주문|заказ",
+)  # fmt: skip
+_PAYS = _word(
+    "cards?|visa|mastercard|amex|maestro|unionpay|cc|credit|debit|carte|tarjeta|karte|kreditkarte|carta",
+    "cartão|卡号|银行卡|信用卡|储蓄卡|カード|카드|карта|карты",
+)
 
 
 def safety(metrics: Metrics, lake: Lake, corpus: str, evaluation: Sequence[Path]) -> None:
@@ -91,25 +119,34 @@ def emails(text: str) -> Iterator[str]:
 
 
 def public_addresses(text: str) -> Iterator[str]:
-    """Globally routable IPv4 addresses that are no version: not after a word that says so, not all below 64."""
+    """Globally routable IPv4 addresses that are no version: not all below 64, nor after a word that says so alone."""
     for found in _QUAD.finditer(text):
         parts = [int(part) for part in found[0].split(".")]
         if max(parts) > 255 or max(parts) < 64 or any(p != str(int(p)) for p in found[0].split(".")):
             continue
-        address = ipaddress.IPv4Address(found[0])
-        before = text[max(0, found.start() - 24) : found.start()]
-        if address.is_global and not address.is_multicast and not _VERSION.search(before):
+        address, before = ipaddress.IPv4Address(found[0]), _before(text, found.start())
+        version = _VERSION.search(before) and not _ADDRESS.search(before)
+        if address.is_global and not address.is_multicast and not version:
             yield found[0]
 
 
 def cards(text: str) -> Iterator[str]:
-    """Numbers of the great card issuers whose check digit is right (Luhn, ISO/IEC 7812-1)."""
+    """Numbers of the great card issuers whose check digit is right (Luhn, ISO/IEC 7812-1), not those of an order."""
     for found in _CARD.finditer(text):
         digits = [int(c) for c in found[0] if c.isdigit()]
         doubled = sum(sum(divmod(2 * d, 10)) for d in digits[-2::-2])
-        lengths = {"3": 15}.get(found[0][0], 16)
-        if len(digits) == lengths and len(set(digits)) > 1 and (sum(digits[-1::-2]) + doubled) % 10 == 0:
+        if len(set(digits)) == 1 or (sum(digits[-1::-2]) + doubled) % 10:
+            continue
+        before = _before(text, found.start())
+        if _PAYS.search(before) or not _OTHER.search(before):
             yield found[0]
+
+
+def _before(text: str, start: int) -> str:
+    """What may say what the number at `start` is: behind the last digit, @ or placeholder, in its line or, of a
+    number that begins a line, the one before."""
+    window = text[max(0, start - WINDOW) : start].encode()[-WINDOW:].decode("utf-8", "ignore")
+    return re.split(r"[\n0-9@\]]", window.removesuffix("\n"))[-1]
 
 
 def _plain(pattern: re.Pattern[str]) -> Callable[[str], Iterator[str]]:

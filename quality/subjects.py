@@ -52,10 +52,18 @@ def snapshot_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile
 
 def tokens_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: Profile, count: int) -> Subject:
     """A token dataset, with rows as long as the profile's pretraining reads."""
-    length = read_yaml(profile.pretrain).get("sequence_length") if profile.pretrain.is_file() else None
-    return Subject(
-        digests["tokens"], digests, token_metrics(lake, digests["tokens"], digests["tokenizer"], length)
-    )  # fmt: skip
+    table = token_metrics(lake, digests["tokens"], digests["tokenizer"], _row_length(profile))
+    return Subject(digests["tokens"], digests, table)
+
+
+def _row_length(profile: Profile) -> int | None:
+    return read_yaml(profile.pretrain).get("sequence_length") if profile.pretrain.is_file() else None
+
+
+def beside(kind: str, digests: Mapping[str, str], profile: Profile) -> list[str | int]:
+    """What the figures follow from beside the digest that the verdict belongs to: of tokens their tokenizer and the
+    length of a row. It is part of the suite's name, so that another length gives another verdict."""
+    return [digests["tokenizer"], _row_length(profile) or 0] if kind == "tokens" else []
 
 
 def model_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: Profile, count: int) -> Subject:

@@ -26,11 +26,12 @@ class Trials:
     gates: Gates
     seeds: int = SEEDS
     seed: int = 0
+    hosts: int = 300
     documents: list[Documents] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        of, rng = population(self.seed), np.random.default_rng(self.seed)
+        of, rng = population(self.seed, self.hosts), np.random.default_rng(self.seed)
         self.documents = [resampled(of, rng) for _ in range(self.seeds + HISTORY)]
         self.tables = [stages(each).metrics() for each in self.documents]
 

@@ -63,7 +63,7 @@ def _audit(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     metrics.per_key("audit", "sampled", "rule", Counter(removal.reason for removal in found.removals))
     metrics.total("audit", "wrong_removals", len(wrong), len(found.removals))
     metrics.series("audit", "wrong_removals", "pair", [(f"{r.doc_id} {r.duplicate_of}", r.similarity) for r in wrong])
-    metrics.total("audit", "below_threshold_share", found.below_threshold)
+    metrics.total("audit", "below_threshold_share", found.below_threshold, found.near)
     metrics.total("audit", "lowest_similarity", found.lowest_similarity)
     metrics.total("audit", "missing_ids", found.missing_ids)
     metrics.total("audit", "twins_sought", found.twins.sampled)

@@ -13,7 +13,7 @@ from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.signals.pii import PII_TYPES
 from quality.metrics.extract import balance, counts
 from quality.metrics.rows import Metrics
-from quality.metrics.sampling import Codes, codes, mean, mixture, one
+from quality.metrics.sampling import Codes, codes, mean, mixture
 from quality.metrics.tables import Tables, account, read
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -64,8 +64,8 @@ def _languages(metrics: Metrics, table: pa.Table, documents: pa.Table) -> None:
     metrics.per_key("annotate", "bad_language_codes", "language", odd)
     hosts = hosts_of(table, documents)
     known = np.array([name == "und" for name in names], bool)
-    unknown, basis = one(known[places], hosts) if len(places) else (None, 0)
-    metrics.total("annotate", "unknown_language_share", unknown, basis)
+    unknown = float(known[places].mean()) if len(places) else None
+    metrics.total("annotate", "unknown_language_share", unknown, len(places))
     shares, whole = mixture(places, len(names), hosts)
     metrics.total("annotate", "language_share", float(shares.share.max()) if len(places) else None, whole)
     order = np.argsort(-shares.share, kind="stable")

@@ -83,6 +83,8 @@ def _kept_by(
     hosts = hosts_of(decisions, documents)
     share, basis = one(kept, hosts)
     metrics.total("decide", "kept_share", share, basis)
+    # Of a crawl that loses all its documents hardly any count as independent, so the fixed bound asks for them all.
+    metrics.total("decide", "kept_of_documents", share, len(kept))
     languages = read(tables, "language", ["doc_id", "language"])
     of_document = languages.column("language").take(
         pc.index_in(decisions.column("doc_id"), value_set=languages.column("doc_id").combine_chunks())

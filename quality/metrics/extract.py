@@ -52,6 +52,8 @@ def extract(metrics: Metrics, tables: Tables, listing: Listing) -> None:
     own = account(tables, "documents")
     balance(metrics, "extract", own, None, tables.rows("documents"))
     accounted = sum(own.removed.values()) + own.quarantined
+    aside = own.quarantined / own.records_in if own.records_in else None
+    metrics.total("extract", "quarantined_share", aside, own.records_in)
     metrics.total("extract", "unaccounted_rejects", abs(accounted - tables.rows("rejects")))
     metrics.per_key("extract", "other_records", "kind", own.other)
     _completeness(metrics, tables, listing)

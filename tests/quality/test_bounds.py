@@ -82,6 +82,10 @@ def test_an_exception_ends_by_the_date_of_the_snapshot_and_not_by_the_clock(tmp_
     _, (named,) = load_gates(write(tmp_path, [EXCEPTION]))
     assert named.applies("a", date(2030, 1, 1))
     assert not named.applies("b", date(2000, 1, 1))
+    _, (both,) = load_gates(write(tmp_path, [{**EXCEPTION, "until": date(2024, 3, 4)}]))
+    assert both.applies("a", date(2024, 3, 4))
+    assert not both.applies("a", date(2024, 3, 5))
+    assert not both.applies("b", date(2024, 3, 4))
 
 
 def test_a_suite_is_named_after_its_bounds_its_exceptions_and_its_history(tmp_path: Path) -> None:
@@ -97,6 +101,7 @@ def test_a_suite_is_named_after_its_bounds_its_exceptions_and_its_history(tmp_pa
         suite_name(changed(history=3), "snapshot", []), suite_name(gates, "model", []),
     ]  # fmt: skip
     assert len(set(names)) == 5
+    assert suite_name(gates, "tokens", [], ["t", 8]) != suite_name(gates, "tokens", [], ["t", 16])
     assert suite_name(changed(history=3), "model", []) == suite_name(gates, "model", [])
 
 

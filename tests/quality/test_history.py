@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gristmill.catalogue import CatalogueError
-from quality.history import digest, nearest, releases_with_metrics
+from quality.history import digest, nearest
 
 
 def names(mill: Any, snapshot: str = "tiny", count: int = 8) -> list[str]:
@@ -36,7 +36,6 @@ def test_the_first_release_and_a_snapshot_that_is_released_again_are_not_their_o
     assert names(mill) == []
     mill.release("tiny", date(2024, 3, 4))
     assert names(mill) == []
-    assert [past.snapshot for past in releases_with_metrics(mill.lake)] == ["tiny"]
 
 
 def test_each_release_comes_with_its_digests_and_its_metrics(mill: Any) -> None:

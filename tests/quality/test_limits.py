@@ -87,6 +87,28 @@ def test_few_documents_widen_the_bound_by_their_chance() -> None:
     assert check(table(0.9, 10), past, least=500, floor=0.05).status == "info"
 
 
+@pytest.mark.parametrize("absent", [0, None])
+def test_a_key_below_the_floor_may_not_fall_below_the_part_that_is_kept(absent: float | None) -> None:
+    past = [table(0, 50_000, a=(0.9, 45_000), b=(0.04, 2000))] * 3
+    small: dict[str, Any] = {"scope": "key", "floor": 0.05, "wide": 0.2, "noise": 4, "absent": absent, "keep": 0.3}
+    half = table(0, 50_000, a=(0.9, 45_000), b=(0.02, 1000))
+    little = table(0, 50_000, a=(0.9, 45_000), b=(0.001, 50))
+    for before in (past, past[:2]):
+        assert check(half, before, **small).status == "passed"
+        assert check(little, before, **small).offenders == (("b", 0.001),)
+        assert check(little, before, **{**small, "keep": 0}).status == "passed"
+        gone = check(table(0, 50_000, a=(0.9, 45_000)), before, **small).offenders
+        assert gone == ((("b", 0.0),) if absent == 0 else ())
+
+
+def test_few_documents_or_a_share_that_always_changed_explain_a_key_that_is_gone() -> None:
+    settings: dict[str, Any] = {"scope": "key", "floor": 0.05, "noise": 4, "absent": 0, "keep": 0.3}
+    assert check(table(0, 200), [table(0, 200, b=(0.04, 8))] * 3, **settings).status == "passed"
+    shares = (0.02, 0.06, 0.04, 0.05, 0.03)
+    changing = [table(0, LARGE, b=(share, LARGE)) for share in shares]
+    assert check(table(0, LARGE), changing, **settings).status == "passed"
+
+
 def test_each_key_has_its_own_history_and_offenders_are_named_worst_first() -> None:
     past = [table(0, a=(0.5, LARGE), b=(0.1, LARGE), c=(0.4, LARGE))] * 3
     now = table(0, a=(0.5, LARGE), b=(0.6, LARGE), d=(0.3, LARGE))

@@ -58,11 +58,23 @@ def test_a_sound_snapshot_closes_and_is_counted(mills: Mills) -> None:
     assert changed(totals) == set()
     expected = {
         "extract.records_in": 8, "extract.out": 5, "extract.quarantined": 1, "extract.files_listed": 2,
+        "extract.quarantined_share": 1 / 8, "decide.kept_of_documents": 0.4,
         "extract.lost_bytes": 40, "extract.lost_share": 40 / 100_000, "deduplicate.clusters": 2,
         "deduplicate.exact_duplicates": 1, "decide.duplicates_removed": 2, "decide.kept_share": 0.4,
         "curate.documents": 2, "annotate.unknown_language_share": 0, "curate.shard_unevenness": 390 / 360,
     }  # fmt: skip
     assert {name: totals[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+
+
+def test_what_fixed_bounds_judge_rests_on_all_documents(mills: Mills) -> None:
+    mill = mills()
+    rows = snapshot_metrics(mill.lake, mill.snapshot, mill.digests).to_pylist()
+    counts = {f"{r['stage']}.{r['metric']}": r["count"] for r in rows if r["scope"] == "total"}
+    expected = {
+        "extract.quarantined_share": 8, "decide.kept_of_documents": 5, "annotate.unknown_language_share": 5,
+        "audit.below_threshold_share": 1, "safety.pii_per_1000": 2, "safety.damaged_chars_share": 2,
+    }  # fmt: skip
+    assert {name: counts[name] for name in expected} == expected
 
 
 def test_figures_per_key_add_up_to_their_totals(mills: Mills) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gristmill.profile import PROJECT
 from quality.bounds import Gates, load_gates
-from quality.faults import DRIFT, FAULTS, Fault
+from quality.faults import DRIFT, FAULTS, VANISHED, Fault
 from quality.power import KEPT, population, resampled, stages
 from quality.sweep import ALARMS, CAUGHT, SEEDS, Trials, swept
 
@@ -68,6 +68,13 @@ def test_clean_snapshots_are_not_accused(trials: Trials) -> None:
 )  # fmt: skip
 def test_a_planted_fault_is_found(trials: Trials, check: str, size: float) -> None:
     assert trials.caught(BY_CHECK[check], size) == 1
+
+
+@pytest.mark.parametrize("hosts", [850, pytest.param(3000, marks=pytest.mark.long)])
+def test_a_small_language_or_host_that_vanishes_from_a_larger_crawl_is_found(gates: Gates, hosts: int) -> None:
+    trials = Trials(gates, seeds=1, hosts=hosts)
+    assert trials.caught(VANISHED[hosts], 1.0) == 1
+    assert trials.false_alarms([VANISHED[hosts].check]) == {VANISHED[hosts].check: 0}
 
 
 @pytest.fixture(scope="module")

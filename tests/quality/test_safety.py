@@ -16,18 +16,37 @@ from quality.safety import DETECTORS, SAMPLE, SEED, text_metrics
 
 FOUND = {
     "email": ["write to jane.doe+x@mail.company.co.uk now", "<a.b@c-d.org>", "mailto:me@uni-bonn.de,"],
-    "ipv4": ["from 81.2.69.142.", "host 193.99.144.85 answered"],
-    "credit_card": ["4111 1111 1111 1111", "card 5500-0000-0000-0004.", "378282246310005"],
-    "api_key": ["AKIA" + "A1B2C3D4E5F6G7H8", "key=ghp_" + "a1B2" * 9, "sk_live_" + "x" * 24],
-    "private_key": ["-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nMII"],
+    "ipv4": [
+        "from 81.2.69.142.",
+        "version 3 of 81.2.69.142",
+        "Linux server 81.2.69.142",
+        "host 193.99.144.85 answered",
+    ],
+    "credit_card": [
+        "4111 1111 1111 1111",
+        "card 5500-0000-0000-0004.",
+        "378282246310005",
+        "order by card 4111111111111111",
+    ],
+    "api_key": [
+        "AKIA" + "A1B2C3D4E5F6G7H8",
+        "key=ghp_" + "a1B2" * 9,
+        "sk_live_" + "x" * 24,
+        "xoxb-" + "123456789012-aBcDeFgHiJkL",
+    ],
+    "private_key": [f"-----BEGIN {kind}PRIVATE KEY-----\nProc-Type: 4\n\nMII{'a1B2' * 12}=" for kind in ("RSA ", "")],
 }
 LEFT = {
-    "email": ["user@example.com", "icon@2x.png", "a@b", "@handle", "x@host.test", "[EMAIL]"],
+    "email": ["user@example.com", "icon@2x.png", "a@b", "@handle", "x@host.test", "[EMAIL]",
+              "jane.@mail.de", "a@-b.de", "icon@2x.bmp", "a" * 70 + "%b@mail.de"],
     "ipv4": ["10.0.0.1", "192.168.1.200", "127.0.0.1", "version 193.99.144.85", "1.2.3.4", "300.1.1.1", "1.2.3.4.200",
-             "224.0.0.200", "[IPV4]"],
-    "credit_card": ["4111 1111 1111 1112", "0000 0000 0000 0000", "41111111111111111111", "[CREDIT_CARD]"],
-    "api_key": ["AKIA", "ghp_short", "[API_KEY]"],
-    "private_key": ["BEGIN PUBLIC KEY", "[PRIVATE_KEY]"],
+             "224.0.0.200", "[IPV4]", "81.2.69.142.in-addr.arpa", "81.2.69.142@night", "Chrome 120.0.6099.109",
+             "Windows XP with Flash Player: 11.2.202.235", "section\n11.2.202.235"],
+    "credit_card": ["4111 1111 1111 1112", "0000 0000 0000 0000", "41111111111111111111", "[CREDIT_CARD]",
+                    "order 4111 1111 1111 1111", "4111-1111 1111 1111", "订单4111111111111111", "€4111111111111111"],
+    "api_key": ["AKIA", "ghp_short", "[API_KEY]", "xoxb-your-slack-bot-token-here", "AKIA" + "A1B2C3D4E5F6G7H8-x"],
+    "private_key": ["BEGIN PUBLIC KEY", "[PRIVATE_KEY]", "-----BEGIN RSA PRIVATE KEY-----",
+                    "-----BEGIN PRIVATE KEY----- and -----END PRIVATE KEY----- stand around " + "a1B2" * 12],
 }  # fmt: skip
 
 
@@ -98,6 +117,13 @@ def test_a_set_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> 
     for name in ("bad.jsonl", "absent.txt"):
         with pytest.raises(UserError, match=name.replace(".", r"\.")):
             load([tmp_path / name])
+
+
+def test_a_separator_within_a_string_of_a_json_line_is_no_end_of_it(tmp_path: Path) -> None:
+    odd = WORDS.replace(" quick", "\u2028quick").replace(" fox", "\x85fox")
+    line = json.dumps({"question": odd}, ensure_ascii=False)
+    (tmp_path / "quiz.jsonl").write_bytes(f"{line}\r\n\r\n{line}\n".encode())
+    assert contained(WORDS, load([tmp_path / "quiz.jsonl"]))
 
 
 def test_texts_shorter_than_a_run_have_none() -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from gristmill import verdicts
 from gristmill.lake import Lake
 from gristmill.process import GateBlocked
 from gristmill.schemas import SCHEMAS
 from quality import gate
+from quality.subjects import beside
 from quality.tokens import token_metrics
 
 DOCUMENTS = {
@@ -94,3 +96,17 @@ def test_no_held_out_document_blocks(mill: Any, tmp_path: Path) -> None:
     empty = publish(mill.lake, tmp_path, {**many, "validation-00000": []})
     with pytest.raises(GateBlocked, match="held-out documents is 0"):
         gate.main([*options, *(f"--input={k}={v}" for k, v in empty.items())])
+
+
+def test_another_row_length_or_tokenizer_gives_a_verdict_of_its_own(mill: Any, tmp_path: Path) -> None:
+    documents: Documents = {"train-00000": [("m", i, "en", 3000, [1] * 999 + [0]) for i in range(20)]}
+    digests = publish(mill.lake, tmp_path, {**documents, "validation-00000": DOCUMENTS["validation-00000"]})
+    found = []
+    for length in (16, 16, 64):
+        mill.profile.pretrain.write_text(f"sequence_length: {length}\n")
+        options = [f"--profile={mill.profile.source}", "--kind=tokens", "--run=r"]
+        gate.main([*options, *(f"--input={k}={v}" for k, v in digests.items())])
+        found.append(verdicts.require_approved(mill.lake, digests["tokens"]))
+    assert found[0] == found[1]
+    assert found[0].suite != found[2].suite
+    assert beside("tokens", digests, mill.profile) != beside("tokens", {**digests, "tokenizer": "0"}, mill.profile)
