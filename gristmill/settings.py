@@ -76,9 +76,9 @@ class _UniqueKeys(yaml.SafeLoader):
 
 def nearest(name: str, valid: list[str]) -> str:
     """' (did you mean X?)' for the closest of `valid`, else the list of what is valid."""
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    if close:
-        return f" (did you mean '{close[0]}'?)"
+    folded = {each.lower(): each for each in valid}
+    if close := difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.5):
+        return f" (did you mean '{folded[close[0]]}'?)"
     return f" (valid: {', '.join(sorted(valid)) or 'none'})"
 
 

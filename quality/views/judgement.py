@@ -13,8 +13,8 @@ from quality.views.words import NOTHING, bounds, counted, figure, safe
 
 GROUPS = {
     "contract": "Contract", "completeness": "Completeness of the input", "plausibility": "Plausibility",
-    "drift": "Drift against earlier snapshots", "removals": "Right removals", "safety": "Safety of the output",
-    "tokens": "Tokens", "model": "Model", "": "Other checks",
+    "drift": "Drift against earlier snapshots", "removals": "Right removals, and caps per source",
+    "safety": "Safety of the output", "tokens": "Tokens", "model": "Model", "": "Other checks",
 }  # fmt: skip
 """Group of a check -> its heading, in this order."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import Field, ValidationError
 
-from gristmill.settings import Settings, SettingsError, load_yaml, parse
+from gristmill.settings import Settings, SettingsError, load_yaml, nearest, parse
 
 
 class Bound(Settings):
@@ -88,3 +88,7 @@ def test_an_absent_file_is_an_error_that_names_its_neighbours(tmp_path: Path) ->
         load_yaml(Policy, tmp_path / "their.yaml")
     with pytest.raises(SettingsError, match="cannot be read"):
         load_yaml(Policy, tmp_path)
+
+
+def test_the_nearest_name_is_found_in_any_case() -> None:
+    assert nearest("embedded-a", ["embedded-B", "embedded-A"]) == " (did you mean 'embedded-A'?)"
