@@ -37,12 +37,23 @@ def _hashes(ids: Ids, seed: int) -> NDArray[np.uint64]:
 def values_of(lake: Lake, documents: Manifest, ids: Ids, column: str = "text") -> dict[int, str]:
     """doc_id -> value of a column of strings, of those of `ids` that are in `documents`; null is empty.
 
+    Reads as `wanted_rows` does. Raises LakeError for a damaged file.
+    """
+    found: dict[int, str] = {}
+    for table in wanted_rows(lake, documents, ids, ["doc_id", column]):
+        values = pc.fill_null(table.column(column), "")
+        found.update(zip(table.column("doc_id").to_pylist(), values.to_pylist(), strict=True))
+    return found
+
+
+def wanted_rows(lake: Lake, dataset: Manifest, ids: Ids, columns: list[str]) -> Iterator[pa.Table]:
+    """`columns`, doc_id among them, of those of `ids` that the dataset has, in order of doc_id.
+
     Reads only the row groups whose range of ids holds one that is wanted, one at a time: at most as many as there are
     ids, of 32 MB each, however large the dataset. Raises LakeError for a damaged file.
     """
     wanted = np.unique(ids)
-    found: dict[int, str] = {}
-    for entry in documents.files:
+    for entry in dataset.files:
         bounds = [int(entry.unit) << OFFSET_BITS, (int(entry.unit) + 1) << OFFSET_BITS]
         low, high = np.searchsorted(wanted, bounds)
         if low == high:
@@ -50,20 +61,17 @@ def values_of(lake: Lake, documents: Manifest, ids: Ids, column: str = "text") -
         path = lake.path(entry)
         try:
             with pq.ParquetFile(path) as file:
-                for table in _row_groups(file, wanted[low:high], column):
-                    found.update(zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True))
+                yield from _row_groups(file, wanted[low:high], columns)
         except (OSError, pa.ArrowException) as error:
             raise LakeError(f"{path} cannot be read ({error}); run `gristmill verify`") from error
-    return found
 
 
-def _row_groups(file: pq.ParquetFile, wanted: Ids, column: str) -> Iterator[pa.Table]:
-    """(doc_id, `column`) of the wanted documents, by row group; `wanted` is sorted."""
+def _row_groups(file: pq.ParquetFile, wanted: Ids, columns: list[str]) -> Iterator[pa.Table]:
+    """The wanted rows of each row group that may hold one; `wanted` is sorted."""
     key = file.schema_arrow.names.index("doc_id")
     for group in range(file.num_row_groups):
         held = file.metadata.row_group(group).column(key).statistics
         low, high = np.searchsorted(wanted, [held.min, held.max + 1]) if held is not None else (0, len(wanted))
         if low < high:
-            table = file.read_row_group(group, ["doc_id", column])
-            table = table.filter(pc.is_in(table.column("doc_id"), pa.array(wanted[low:high])))
-            yield table.set_column(1, column, pc.fill_null(table.column(column), ""))
+            table = file.read_row_group(group, columns)
+            yield table.filter(pc.is_in(table.column("doc_id"), pa.array(wanted[low:high])))

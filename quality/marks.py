@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
-from gristmill import release
 from gristmill.errors import UserError
 from gristmill.lake import Lake, LakeError, canonical_json
 
@@ -85,12 +84,9 @@ def marks(lake: Lake, snapshot: str, decisions: str) -> list[Mark]:
     return found
 
 
-def precision(lake: Lake, snapshot: str, decisions: str | None = None) -> dict[str, Precision]:
-    """Rule (or KEPT) -> precision by the marks on these decisions; without a digest, on the released ones."""
-    if decisions is None:
-        current = release.current(lake, snapshot)
-        decisions = current.datasets["decisions"] if current else None
-    return estimate(marks(lake, snapshot, decisions)) if decisions else {}
+def precision(lake: Lake, snapshot: str, decisions: str) -> dict[str, Precision]:
+    """Rule (or KEPT) -> precision by the marks on these decisions."""
+    return estimate(marks(lake, snapshot, decisions))
 
 
 def estimate(given: Iterable[Mark]) -> dict[str, Precision]:

@@ -45,7 +45,6 @@ def test_marks_of_other_decisions_do_not_mix(lake: Lake) -> None:
     assert precision(lake, "tiny", DECISIONS)["short"].right == 1
     assert precision(lake, "tiny", OTHERS)["short"].wrong == 1
     assert precision(lake, "other", DECISIONS) == {}
-    assert precision(lake, "tiny") == {}, "nothing is released"
 
 
 def test_a_document_counts_once_by_majority_and_a_tie_not_at_all(lake: Lake) -> None:
