@@ -27,6 +27,9 @@ APPROVE, REJECT = "Approve", "Reject"
 REASON_CHARACTERS = 2000
 """gristmill.approvals.MAX_REASON, which is not imported: it would bring pyarrow to the parsing of the DAGs."""
 CLEAR = "Clear this task to be asked again"
+LOST_ANSWERS = 10
+"""How often Airflow may lose an answer and ask again: one that comes before its scheduler has seen the end of the
+process that asked looks to it like a task that was killed."""
 
 
 class ApprovalOperator(HITLOperator):
@@ -50,7 +53,10 @@ class ApprovalOperator(HITLOperator):
             description=f"Required: why this is approved or rejected, in at most {REASON_CHARACTERS} characters.",
         )  # fmt: skip
         # The profile's reviewers and time replace the time-out when the task runs.
-        fixed = {"subject": "Approval", "response_timeout": timedelta(days=7), "params": {"reason": reason}}
+        fixed = {
+            "subject": "Approval", "response_timeout": timedelta(days=7), "params": {"reason": reason},
+            "retries": LOST_ANSWERS, "retry_delay": timedelta(seconds=5),
+        }  # fmt: skip
         super().__init__(options=[APPROVE, REJECT], defaults=REJECT, **{**kwargs, **fixed})
         self.kind = kind
         self.inputs = dict(inputs)

@@ -242,3 +242,11 @@ def make() -> Callable[..., ApprovalOperator]:
         return ApprovalOperator(task_id="approval", kind=kind, inputs=inputs)
 
     return operator
+
+
+def test_an_answer_that_airflow_lost_is_asked_for_again() -> None:
+    """Its scheduler takes an answer of the first seconds for a killed task; the defaults of a DAG do not undo this."""
+    defaults = {"retries": 1, "retry_delay": timedelta(minutes=5)}
+    made = ApprovalOperator(task_id="approval", kind="tokens", inputs={}, default_args=defaults)
+    assert made.retries >= 10
+    assert made.retry_delay <= timedelta(seconds=10)
