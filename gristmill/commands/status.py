@@ -7,6 +7,8 @@ import json
 
 from gristmill.lake import Lake
 from gristmill.profile import load_profile, profile_option
+from gristmill.service.control import running
+from gristmill.service.home import Home
 from gristmill.status import render, summary
 
 HELP = "show all snapshots and training runs, and the command that runs what is missing"
@@ -25,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found, indent=1))
     else:
+        service = running(Home(profile))
         print(render(found))
-        print(f"Reports: {profile.work_dir / 'reports'}\nAirflow UI: `make up` prints its address")
+        print(f"Reports: {profile.work_dir / 'reports'}")
+        print(f"Airflow UI: {service.url}" if service else "Airflow does not run; `make up` starts it")
     return 0

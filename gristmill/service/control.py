@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,14 +65,15 @@ def start(home: Home, port: int | None = None) -> Service:
         if (service := running(home)) is not None:
             return service
         _end_survivors(home)
-        chosen = port or _free_port()
-        home.prepare(chosen)
-        service = _spawn(home, chosen)
-        try:
-            _wait_until_ready(home, service)
-        except BaseException:
-            _stop(home)
-            raise
+        with _free_port() as free:
+            chosen = port or free
+            home.prepare(chosen)
+            service = _spawn(home, chosen)
+            try:
+                _wait_until_ready(home, service)
+            except BaseException:
+                _stop(home)
+                raise
     return service
 
 
@@ -193,9 +194,23 @@ def _boot() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
 
 
-def _free_port() -> int:
-    """A port that was free a moment ago: 8080 when nobody has it, so that the address is easy to remember."""
-    for port in (8080, 0):
+@contextmanager
+def _free_port() -> Iterator[int]:
+    """A port that is free now: 8080 when nobody has it, so that the address is easy to remember.
+
+    While this lasts, no other start on this machine takes 8080, though its server does not listen yet.
+    """
+    with socket.socket(socket.AF_UNIX) as claim:
+        try:
+            claim.bind(b"\0gristmill-port-8080")  # a name in the kernel, gone with its process
+            wanted: tuple[int, ...] = (8080, 0)
+        except OSError:
+            wanted = (0,)
+        yield _first_free(wanted)
+
+
+def _first_free(ports: Sequence[int]) -> int:
+    for port in ports:
         with socket.socket() as probe:
             # A port that an ended server has just left counts as free, as it does for the next server.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from gristmill.datasets import SIGNAL_FAMILIES
+from gristmill.signals.language import LANGUAGES
 from gristmill.signals.pii import PII_TYPES
 from quality.metrics.extract import balance, counts
 from quality.metrics.rows import Metrics
@@ -19,8 +18,8 @@ from quality.metrics.tables import Tables, account, read
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 LENGTH_BINS = (0, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
 SCORE_BINS = tuple(round(0.1 * i, 1) for i in range(10))
-CODE = re.compile(r"[a-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-"""The form of a language code (BCP 47); `und` is none."""
+KNOWN = LANGUAGES | {"und"}
+"""The codes that `annotate` can have written."""
 
 Numbers = NDArray[np.int32] | NDArray[np.float32]
 
@@ -59,7 +58,7 @@ def _languages(metrics: Metrics, table: pa.Table, documents: pa.Table) -> None:
     places, names = codes(table.column("language"))
     found = dict(zip(names, np.bincount(places, minlength=len(names)).tolist(), strict=True))
     metrics.per_key("annotate", "documents", "language", found)
-    odd = {name: count for name, count in found.items() if not CODE.fullmatch(name)}
+    odd = {name: count for name, count in found.items() if name not in KNOWN}
     metrics.total("annotate", "bad_language_codes", sum(odd.values()))
     metrics.per_key("annotate", "bad_language_codes", "language", odd)
     hosts = hosts_of(table, documents)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from quality.metrics.annotate import CODE, LENGTH_BINS, bins, quantiles
+from quality.metrics.annotate import KNOWN, LENGTH_BINS, bins, quantiles
 from quality.metrics.extract import balance, counts
 from quality.metrics.rows import WORST, Metrics
 from quality.metrics.sampling import codes, one
@@ -31,7 +31,7 @@ def curate(metrics: Metrics, tables: Tables) -> None:
     _shards(metrics, tables)
     languages = counts(table.column("language"))
     metrics.per_key("curate", "documents", "language", languages)
-    odd = sum(count for code, count in languages.items() if not CODE.fullmatch(code))
+    odd = sum(count for code, count in languages.items() if code not in KNOWN)
     metrics.total("curate", "bad_language_codes", odd)
     chars = table.column("chars").to_numpy()
     metrics.series("curate", "chars", "quantile", quantiles(chars))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from spark_jobs.text.language import HEAD_CHARS, UNKNOWN, language
+from gristmill.signals.language import LANGUAGES
+from spark_jobs.text.language import HEAD_CHARS, UNKNOWN, _model, language
 
 SAMPLES = {
     "en": "The server can be configured to log every request, and the log files should be rotated daily.",
@@ -52,3 +53,11 @@ def test_only_the_head_is_measured_and_line_breaks_do_not_matter() -> None:
 def test_rows_are_measured_one_by_one() -> None:
     together = identify(*SAMPLES.values())
     assert together == [identify(text)[0] for text in SAMPLES.values()]
+
+
+def test_the_gates_know_every_code_of_the_model() -> None:
+    labels, _ = _model().predict("hello", -1, 0.0)
+    codes = {label.removeprefix("__label__") for label in labels}
+    assert len(codes) > 150
+    assert codes <= LANGUAGES
+    assert len(LANGUAGES) == 176
