@@ -92,14 +92,14 @@ def _describe(model: type[BaseModel], problem: dict[str, Any]) -> str:
 
 def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
     """Names of the fields of the (possibly nested) model that `location` points into."""
-    current: type[BaseModel] = model
+    choices = [model]
     for part in location:
-        field = current.model_fields.get(part)
-        if field is not None:
-            nested = [t for t in _types_in(field.annotation) if issubclass(t, BaseModel)]
-            if nested:
-                current = nested[0]
-    return list(current.model_fields)
+        # Of a union that is told apart by a field, the value of that field stands in the location.
+        if tagged := [c for c in choices if any(field.default == part for field in c.model_fields.values())]:
+            choices = tagged
+        elif (field := choices[0].model_fields.get(part)) is not None:
+            choices = [t for t in _types_in(field.annotation) if issubclass(t, BaseModel)] or choices
+    return list(choices[0].model_fields)
 
 
 def _types_in(annotation: Any) -> list[type]:

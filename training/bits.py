@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gristmill.lake import Lake
 from gristmill.schemas import END_OF_TEXT
+from training.batch import plain_batch
 from training.model import Transformer
 
 
@@ -84,7 +85,7 @@ def model_bits(model: Transformer, documents: Sequence[Document], length: int, b
         for row, (_, window) in enumerate(group):
             inputs[row, : len(window) - 1] = torch.from_numpy(window[:-1])
             targets[row, : len(window) - 1] = torch.from_numpy(window[1:])
-        logits = model(inputs).float()
+        logits = model.logits(model(plain_batch(inputs))).float()
         losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=-100)
         for (number, _), loss in zip(group, losses.view(len(group), length).sum(1).tolist(), strict=True):
             nats[number] += loss

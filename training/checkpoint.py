@@ -1,110 +1,178 @@
-"""Checkpoints that are whole or not there.
+"""Saving and resuming a run, all ranks together; `training.shelf` tells what is whole.
 
-DeepSpeed writes its shards in place and moves `latest` before they are durable. Here a checkpoint counts only
-with COMPLETE.json, which rank 0 writes last, with the sha256 of every file; `latest` is not used.
+DeepSpeed makes the shards. They are written into a hidden folder, each rank flushes and hashes its own, and rank 0
+seals the folder when all have; asynchronously in a thread. The ranks share the file system.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch.distributed as dist
 
-from gristmill.errors import UserError
 from gristmill.lake import hash_file
+from gristmill.process import say
+from training import universal
+from training.events import Events
+from training.random_state import capture, restore
+from training.shelf import CheckpointError, Found, Shelf, step_of, write_durably
+from training.snapshot import Snapshot, sync_file
 
-COMPLETE = "COMPLETE.json"
+STATE = "state.json"
+"""What the run knows besides the engine: step, guard, route, config, digests; and of each rank rank-00000.json."""
+
+POLL_SECONDS = 0.02
 
 
-class CheckpointError(UserError):
-    """No checkpoint can be trusted, or it belongs to another run; the message says what to do."""
+class NotSaved(Exception):
+    """A checkpoint could not be written; the one before is still there, and a retry resumes from it."""
 
 
-@dataclass(frozen=True)
 class Checkpoints:
-    """The checkpoints of one run. `identity` (config and data digests) must be equal for a resume."""
+    """The checkpoints of one run.
 
-    folder: Path
-    identity: dict[str, Any]
-    keep: int
+    `identity` (model, data, objectives, batch, optimizer) must be equal for a resume; `layout` (ranks, ZeRO stage,
+    tensor and pipeline parallel) may differ where `training.universal` can convert.
+    """
 
-    def save(self, engine: Any, step: int) -> None:
-        """Collective. After it the checkpoint of `step` is complete, and older ones beyond `keep` are gone."""
-        tag = f"step-{step:08d}"
-        if dist.get_rank() == 0:
-            shutil.rmtree(self.folder / tag, ignore_errors=True)
-        dist.barrier()
-        engine.save_checkpoint(str(self.folder), tag=tag, client_state={"step": step}, save_latest=False)
-        dist.barrier()
-        if dist.get_rank() == 0:
-            self._complete(tag, step)
-            self._prune(tag)
-        dist.barrier()
+    def __init__(
+        self, shelf: Shelf, identity: dict[str, Any], layout: universal.Layout, events: Events, asynchronous: bool
+    ) -> None:
+        self.shelf, self.identity, self.layout, self.events = shelf, identity, layout, events
+        self.asynchronous = asynchronous
+        self._writer: threading.Thread | None = None
+        self._error: BaseException | None = None
 
-    def resume(self, engine: Any) -> int:
-        """Collective. Load the newest complete checkpoint; its step, or 0 when there is none.
+    def save(self, engine: Any, state: dict[str, Any]) -> None:
+        """Collective. Save the engine and `state` (plain JSON with `step`).
 
-        Raises CheckpointError when checkpoints exist but none is whole, or the newest is of another request.
+        Without `asynchronous` the checkpoint is complete after it; with it, when `wait` has returned.
+        Raises NotSaved, also for an asynchronous save before.
         """
-        tag = self.newest()
-        if tag is None:
-            return 0
-        path, state = engine.load_checkpoint(str(self.folder), tag=tag)
-        if path is None:
-            raise CheckpointError(f"DeepSpeed did not load {self.folder / tag}; see its log above")
-        return int(state["step"])
+        self.wait()
+        clock, step = time.monotonic(), int(state["step"])
+        rank = dist.get_rank()
+        if rank == 0:
+            self.shelf.begin(step)
+        dist.barrier()
+        folder = self.shelf.writing(step)
+        snapshot = Snapshot(in_memory=self.asynchronous)
+        snapshot.take(engine, folder)
+        snapshot.text(folder / f"rank-{rank:05d}.json", json.dumps(capture()))
+        if rank == 0:
+            snapshot.text(folder / STATE, json.dumps(state, sort_keys=True))
+        # Until here the engine's state was read; from here on it may change.
+        self._start(lambda: self._finish(snapshot, folder, step, clock))
+        if not self.asynchronous:
+            self.wait()
 
-    def newest(self) -> str | None:
-        """Tag of the newest whole checkpoint; None when no checkpoint was ever completed."""
-        tags = sorted((p.name for p in self.folder.glob("step-*") if p.is_dir()), reverse=True)
-        sealed = [tag for tag in tags if (self.folder / tag / COMPLETE).is_file()]
-        for tag in sealed:
-            if self._whole(tag):
-                return tag
-        if sealed:
+    def check(self) -> None:
+        """Raises NotSaved when an asynchronous save went wrong. To be called once a step."""
+        if self._error is not None:
+            raise NotSaved(f"a checkpoint was not written: {self._error}") from self._error
+
+    def wait(self) -> None:
+        """Collective. Until the last save is complete on all ranks; raises NotSaved."""
+        if self._writer is None:
+            return
+        self._writer.join()
+        self._writer = None
+        self.check()
+        # A rank that ends before the folder is sealed would take the others with it.
+        dist.barrier()
+
+    def resume(self, engine: Any) -> dict[str, Any] | None:
+        """Collective. Load the newest whole checkpoint; its `state`, or None when there never was one.
+
+        Raises CheckpointError when checkpoints exist but none is whole, when the newest is of another request,
+        or when it cannot be loaded with this layout.
+        """
+        found = self._found()
+        if found.tag is None:
+            return None
+        folder = self.shelf.folder / found.tag
+        saved = universal.Layout(**found.seal["layout"])
+        converted = universal.load(engine, folder, saved, self.layout)
+        state: dict[str, Any] = json.loads((folder / STATE).read_bytes())
+        own = folder / f"rank-{dist.get_rank():05d}.json"
+        restore(json.loads(own.read_bytes()) if saved.ranks == self.layout.ranks else None, int(state["step"]))
+        self.events.write(
+            "resumed", state["step"], ranks=self.layout.ranks, zero_stage=self.layout.zero_stage, converted=converted
+        )
+        return state
+
+    def _found(self) -> Found:
+        """Rank 0 looks, all ranks get the same answer or the same error."""
+        answer: list[Any] = [None, None]
+        if dist.get_rank() == 0:
+            try:
+                answer[0] = self._look()
+            except CheckpointError as error:
+                answer[1] = str(error)
+        dist.broadcast_object_list(answer)
+        if answer[1] is not None:
+            raise CheckpointError(answer[1])
+        found: Found = answer[0]
+        return found
+
+    def _look(self) -> Found:
+        found = self.shelf.newest()
+        if found.tag is None:
+            return found
+        for tag, reason in found.damaged.items():
+            self.events.write("damaged", step_of(tag), checkpoint=tag, reason=reason)
+            say(f"checkpoint {tag} is damaged and passed over: {reason}; going back to {found.tag}")
+            self.shelf.set_aside(tag)
+        if different := differences(found.seal["identity"], self.identity):
             raise CheckpointError(
-                f"{self.folder} has checkpoints, but the files of none match their digests; "
-                f"restore them, or delete the folder to start again from step 0"
+                f"{self.shelf.folder / found.tag} belongs to another run: {', '.join(different)} differ; use another "
+                f"seed or run"
             )
-        return None
+        universal.check(universal.Layout(**found.seal["layout"]), self.layout)
+        return found
 
-    def _whole(self, tag: str) -> bool:
-        folder = self.folder / tag
-        try:
-            seal = json.loads((folder / COMPLETE).read_bytes())
-        except ValueError:
-            return False
-        if seal["identity"] != self.identity:
-            raise CheckpointError(f"{folder} belongs to another config or other data; use another seed or run")
-        return all((folder / name).is_file() and hash_file(folder / name) == digest
-                   for name, digest in seal["files"].items())  # fmt: skip
+    def _start(self, finish: Callable[[], None]) -> None:
+        def work() -> None:
+            try:
+                finish()
+            except BaseException as error:
+                self._error = error
 
-    def _complete(self, tag: str, step: int) -> None:
-        folder = self.folder / tag
-        files = sorted(p for p in folder.rglob("*") if p.is_file())
-        for path in files:
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
-        digests = {str(p.relative_to(folder)): hash_file(p) for p in files}
-        seal = {"step": step, "identity": self.identity, "digests": self.identity.get("digests", {}), "files": digests}
-        temporary = folder / f"{COMPLETE}.tmp"
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(seal, file, sort_keys=True)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / COMPLETE)
+        self._writer = threading.Thread(target=work, name="checkpoint", daemon=True)
+        self._writer.start()
 
-    def _prune(self, tag: str) -> None:
-        """Keep the newest checkpoints up to `tag`, which was just completed; later ones were passed over as damaged."""
-        folders = sorted(p for p in self.folder.glob("step-*") if p.is_dir() and p.name <= tag)
-        kept = [folder for folder in folders if (folder / COMPLETE).is_file()][-self.keep :]
-        for folder in folders:
-            if folder not in kept:
-                # Unsealed first: a kill in the middle leaves an incomplete checkpoint, not a damaged one.
-                (folder / COMPLETE).unlink(missing_ok=True)
-                shutil.rmtree(folder)
+    def _finish(self, snapshot: Snapshot, folder: Path, step: int, clock: float) -> None:
+        """Bytes to the disk, digests, and on rank 0 the seal, when all ranks have told theirs."""
+        digests = snapshot.write(folder)
+        sealed = folder / f".digests-{dist.get_rank():05d}"
+        write_durably(sealed, json.dumps(digests))
+        if dist.get_rank() != 0:
+            return
+        for rank in range(self.layout.ranks):
+            path = folder / f".digests-{rank:05d}"
+            while not path.is_file():
+                time.sleep(POLL_SECONDS)
+            digests |= json.loads(path.read_bytes())
+            path.unlink()
+        files = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+        # What DeepSpeed copies itself: its recovery script, and files that were offloaded to NVMe.
+        for name in files.keys() - digests.keys():
+            sync_file(files[name])
+            digests[name] = hash_file(files[name])
+        seal = {"step": step, "identity": self.identity, "layout": self.layout.__dict__, "files": digests}
+        self.shelf.complete(folder, {**seal, "digests": self.identity.get("digests", {})})
+        size = sum(path.stat().st_size for path in (self.shelf.folder / folder.name[1:]).rglob("*") if path.is_file())
+        self.events.write("saved", step, seconds=round(time.monotonic() - clock, 3), bytes=size)
+
+
+def differences(saved: Any, wanted: Any, name: str = "") -> list[str]:
+    """Dotted names of what is not equal in two nested mappings."""
+    if not isinstance(saved, dict) or not isinstance(wanted, dict):
+        return [] if saved == wanted else [name]
+    below = {key: f"{name}.{key}" if name else str(key) for key in sorted(saved.keys() | wanted.keys())}
+    return [each for key, path in below.items() for each in differences(saved.get(key), wanted.get(key), path)]

@@ -18,8 +18,8 @@ from gristmill.profile import load_profile
 from training.bits import BitsPerByte, held_out, model_bits, unigram_bits
 from training.card import write_card
 from training.config import PretrainConfig
+from training.learner import build_learner
 from training.meters import read_metrics
-from training.model import Transformer
 from training.stream import token_stream
 
 COPIED = ("model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl")
@@ -56,9 +56,10 @@ def score(lake: Lake, tokens: str, request: dict[str, Any], weights: Path, cache
     """Bits per byte of the model, of the same model untrained, and of a unigram token model."""
     config = PretrainConfig.model_validate(request["config"])
     documents = held_out(lake, tokens)
-    model = Transformer(config.model, request["vocabulary"], config.seed)
+    model = build_learner(config, request["vocabulary"]).trunk
     untrained = model_bits(model, documents, config.sequence_length)
-    model.load_state_dict(load_file(str(weights)))
+    saved = load_file(str(weights))
+    model.load_state_dict({name: saved[name] for name in model.state_dict()})
     trained = model_bits(model, documents, config.sequence_length)
     unigram = unigram_bits(documents, token_stream(lake, tokens, "train", cache), request["vocabulary"])
     return {"model": trained, "untrained": untrained, "unigram": unigram}
@@ -81,7 +82,7 @@ def run_record(
     attempts = [a for a in ledger.ended(lake, request["run_id"]) if a["stage"] == "train"]
     return {
         "run_id": request["run_id"], "mix": request["mix"], "size": config.size,
-        "parameters": Transformer(config.model, request["vocabulary"], config.seed).parameter_count,
+        "parameters": build_learner(config, request["vocabulary"]).trunk.parameter_count,
         "vocabulary": request["vocabulary"], "steps": config.steps, "tokens": steps[-1]["tokens"],
         "sequence_length": config.sequence_length, "zero_stage": config.parallel.zero_stage,
         "ranks": config.parallel.ranks, "precision": config.parallel.precision, "seed": config.seed,

@@ -19,24 +19,19 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from gristmill import ledger, verdicts
-from gristmill.children import kill_group, start
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.mixes import load_mix, request_id
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import Profile, load_profile
 from training.config import PretrainConfig, load_config
+from training.keeper import ERROR, EXIT_STOPPED, LOCK, is_held
 from training.stream import token_stream
+from training.watch import run_kept
 
 INPUTS = ("tokens", "tokenizer")
 WEIGHT_FILES = ("model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "request.json")
-GRACE_SECONDS = 30.0
-"""For the ranks to end their step and write a checkpoint."""
-
-ERROR_FILE = "error.txt"
-"""Where a rank leaves a user's error in the run's folder: torchrun hands on neither message nor exit code."""
-
-EXIT_STOPPED = 143
+ERROR_FILE = ERROR
 
 
 class TrainingFailed(Exception):
@@ -91,7 +86,8 @@ def pretrain(
     ) as attempt:
         # Once, before each rank would do it; a damaged shard ends the run here.
         token_stream(lake, inputs["tokens"], "train", profile.work_dir / "tokens")
-        prepare(lake, profile, config, folder, inputs, mix)
+        if not is_held(folder / LOCK):
+            prepare(lake, profile, config, folder, inputs, mix)
         run_ranks(config, folder)
         entries = [lake.write_file("weights", name, folder / name) for name in WEIGHT_FILES]
         digest = lake.publish("weights", entries, attempt.provenance()).digest
@@ -133,24 +129,18 @@ def prepare(
 
 
 def run_ranks(config: PretrainConfig, folder: Path) -> None:
-    """torchrun on this machine, on a free loopback port; its ranks die with this process.
+    """torchrun on this machine, on a free loopback port, under a keeper that outlives this process.
 
-    SIGTERM gives the ranks GRACE_SECONDS to save a checkpoint. Raises UserError when a rank ended with a user's
-    error, TrainingFailed for any other end.
+    SIGTERM gives the ranks time to save a checkpoint and ends them. Raises UserError when a rank ended with a
+    user's error, TrainingFailed for any other end.
     """
-    (folder / ERROR_FILE).unlink(missing_ok=True)
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nnodes=1", f"--nproc-per-node={config.parallel.ranks}",
         "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1", "--max-restarts=0",
         "-m", "training.train", "--run-folder", str(folder),
     ]  # fmt: skip
-    process = start(command, env=rank_environment(config.parallel.ranks))
     signal.signal(signal.SIGTERM, _stop)
-    try:
-        code = process.wait()
-    except BaseException:
-        kill_group(process, GRACE_SECONDS)
-        raise
+    code = run_kept(folder, command, rank_environment(config.parallel.ranks))
     if (folder / ERROR_FILE).is_file():
         raise UserError((folder / ERROR_FILE).read_text(encoding="utf-8"))
     if code:

@@ -10,12 +10,14 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from training.batch import Batch
 from training.config import ModelConfig
 
 
 class Attention(nn.Module):
-    """Causal grouped-query attention (Ainslie et al. 2023): `kv_heads` keys and values serve `heads` queries."""
+    """Grouped-query attention (Ainslie et al. 2023): `kv_heads` keys and values serve `heads` queries."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -25,13 +27,13 @@ class Attention(nn.Module):
         self.key_value = nn.Linear(config.width, 2 * config.kv_heads * self.head_width, bias=False)
         self.out = nn.Linear(config.width, config.width, bias=False)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """x: (batch, time, width) -> the same shape."""
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
+        """x: (batch, time, width) -> the same shape. `mask` as of `attention_mask`; None is causal."""
         batch, time, width = x.shape
         query = self.query(x).view(batch, time, self.heads, self.head_width).transpose(1, 2)
         key, value = self.key_value(x).view(batch, time, 2, self.kv_heads, self.head_width).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(
-            rotate(query, cos, sin), rotate(key, cos, sin), value, is_causal=True, enable_gqa=True
+            rotate(query, cos, sin), rotate(key, cos, sin), value, mask, is_causal=mask is None, enable_gqa=True
         )
         return self.out(mixed.transpose(1, 2).reshape(batch, time, width))  # type: ignore[no-any-return]
 
@@ -60,14 +62,19 @@ class Block(nn.Module):
         self.feed_norm = nn.RMSNorm(config.width, eps=config.norm_epsilon)
         self.feed = SwiGLU(config)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
         """x: (batch, time, width) -> the same shape."""
-        x = x + self.attention(self.attention_norm(x), cos, sin)
+        x = x + self.attention(self.attention_norm(x), cos, sin, mask)
         return x + self.feed(self.feed_norm(x))  # type: ignore[no-any-return]
 
 
 class Transformer(nn.Module):
-    """Tokens in, logits or the mean cross-entropy out."""
+    """The trunk that all objectives share, and its token head, which is tied to the embedding.
+
+    `recompute` trades time for memory: a block's activations are made again in the backward pass (Chen et al. 2016).
+    """
+
+    recompute = False
 
     def __init__(self, config: ModelConfig, vocabulary: int, seed: int) -> None:
         super().__init__()
@@ -88,16 +95,21 @@ class Transformer(nn.Module):
             with torch.no_grad():
                 parameter.normal_(0.0, deviation, generator=generator)
 
-    def forward(self, tokens: Tensor, targets: Tensor | None = None) -> Tensor:
-        """tokens: (batch, time) int64. Without targets: logits (batch, time, vocabulary); with: the loss in nats."""
-        x = self.embed(tokens)
-        cos, sin = rope_tables(tokens.shape[1], self.config, x.device, x.dtype)
+    def forward(self, batch: Batch) -> Tensor:
+        """The normalised last layer, (rows, time, width)."""
+        x = self.embed(batch.tokens)
+        cos, sin = rope_tables(batch, self.config, x.dtype)
+        mask = None if batch.plain else attention_mask(batch)
         for block in self.blocks:
-            x = block(x, cos, sin)
-        logits = F.linear(self.norm(x), self.embed.weight)
-        if targets is None:
-            return logits
-        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+            if self.recompute and torch.is_grad_enabled():
+                x = checkpoint(block, x, cos, sin, mask, use_reentrant=False)
+            else:
+                x = block(x, cos, sin, mask)
+        return self.norm(x)  # type: ignore[no-any-return]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(..., width) -> (..., vocabulary)."""
+        return F.linear(hidden, self.embed.weight)
 
     @property
     def parameter_count(self) -> int:
@@ -105,11 +117,23 @@ class Transformer(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-def rope_tables(time: int, config: ModelConfig, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """(cos, sin), each (time, head width / 2): angle = position / base^(2i / head width) (Su et al. 2021)."""
+def attention_mask(batch: Batch) -> Tensor:
+    """(rows, 1, time, time) bool: which places each place sees. Every place, also of padding, sees itself."""
+    places = torch.arange(batch.tokens.shape[1], device=batch.tokens.device)
+    seen = (places[:, None] >= places) | batch.visible[:, None, :]
+    return (seen & (batch.segments[:, :, None] == batch.segments[:, None, :]))[:, None]
+
+
+def rope_tables(batch: Batch, config: ModelConfig, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(cos, sin): angle = position in the segment / base^(2i / head width), i < head width / 2 (Su et al. 2021).
+
+    Each (time, head width / 2) where all rows have the same positions, else (rows, 1, time, head width / 2).
+    """
     half = config.width // config.heads // 2
+    device = batch.tokens.device
     frequencies = config.rope_base ** (-torch.arange(half, dtype=torch.float32, device=device) / half)
-    angles = torch.outer(torch.arange(time, dtype=torch.float32, device=device), frequencies)
+    positions = batch.positions[0] if batch.plain else batch.positions[:, None]
+    angles = positions[..., None] * frequencies
     return angles.cos().to(dtype), angles.sin().to(dtype)
 
 

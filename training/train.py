@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,31 @@ import deepspeed
 import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
-from torch import nn
 
 from gristmill.children import signal_at_parents_death
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.process import run_main, say
 from gristmill.profile import load_profile
-from training.checkpoint import Checkpoints
 from training.config import PretrainConfig
-from training.data import Sampler, batch, share
+from training.determinism import make_deterministic
+from training.engine import build_engine
+from training.events import Events
+from training.flops import flops_per_token, measured_peak
+from training.guard import Decision
 from training.launch import ERROR_FILE, EXIT_STOPPED
-from training.meters import Meters
-from training.model import Transformer
-from training.stream import token_stream
+from training.learner import build_learner
+from training.loader import Loader, Share
+from training.meters import Meters, Scale
+from training.optimizer import build_optimizer
+from training.result import StepResult
+from training.run import Run
+from training.stream import approved_stream
+from training.tasks import build_sampler
 
 
-class NotFinite(UserError):
-    """The loss, or too many steps' gradients, are no numbers any more; the message says what to change."""
+class Stopped(UserError):
+    """A guard ended the run; the message says why and what to change."""
 
 
 def main() -> None:
@@ -55,69 +62,116 @@ def train(folder: Path) -> None:
     config = PretrainConfig.model_validate(request["config"])
     profile = load_profile(request["profile"])
     lake = Lake.open(profile)
+    parallel = config.parallel
 
     # Processes. torchrun says who we are; DeepSpeed picks gloo on CPUs and NCCL on GPUs.
     os.environ.setdefault("LOCAL_SIZE", os.environ["LOCAL_WORLD_SIZE"])
     skip_compiled_communication()
     deepspeed.init_distributed(verbose=False)
-    rank, ranks = dist.get_rank(), dist.get_world_size()
+    rank, first = dist.get_rank(), dist.get_rank() == 0
     torch.manual_seed(config.seed)
+    if config.deterministic:
+        make_deterministic(config.seed, torch.get_num_threads())
 
     # Data. Refused here, too, without an approving verdict on exactly this digest.
-    stream = token_stream(lake, request["tokens"], "train", profile.work_dir / "tokens")
-    sampler = Sampler(len(stream), config.sequence_length, config.seed)
+    maps = profile.work_dir / "tokens"
+    stream = approved_stream(lake, request["tokens"], "train", maps)
+    sampler = build_sampler(
+        config.objectives, stream, maps, vocabulary=request["vocabulary"], length=config.sequence_length,
+        batch=config.batch_at, seed=config.seed,
+    )  # fmt: skip
+    share = Share(parallel.data_rank(rank), parallel.data_ranks, parallel.micro_batch)
+    loader = Loader(sampler, config.sequence_length, share)
 
     # Model and engine.
-    model = Transformer(config.model, request["vocabulary"], config.seed)
-    parameters = model.parameter_count  # here, for ZeRO 3 takes them away
-    engine, *_ = deepspeed.initialize(model=model, model_parameters=groups(model, config), config=config.deepspeed())
-    digests = {"tokens": request["tokens"], "tokenizer": request["tokenizer"]}
-    identity = {"config": config.identity(), "digests": digests}
-    checkpoints = Checkpoints(Path(request["checkpoints"]), identity, config.checkpoint.keep)
-    done = checkpoints.resume(engine)
-    meters = None
-    if rank == 0:
-        start = f"resuming after step {done}" if done else "starting"
-        say(f"{parameters:,} parameters, ZeRO stage {config.parallel.zero_stage}, {ranks} ranks, "
-            f"{len(stream):,} training tokens; {start}")  # fmt: skip
-        meters = Meters(folder, done, config.steps, config.global_batch * config.sequence_length)
+    learner = build_learner(config, request["vocabulary"])
+    parameters = learner.trunk.parameter_count  # here, for an engine takes them away
+    engine = build_engine(learner, lambda part: build_optimizer(
+        part.named_parameters(), config.optimizer, config.model.width, parallel.zero_stage
+    ), parallel, config.global_batch, config.optimizer.clip_norm)  # fmt: skip
 
-    # The loop. A termination signal is agreed on by all ranks, at the end of a step.
+    # What was done before.
+    events = Events(folder, active=first)
+    run = Run(config, request, events, engine, sampler)
+    done = run.resume()
+    meters = None
+    peak = total_peak(engine.device, parallel.precision)
+    if first:
+        start = f"resuming after step {done}" if done else "starting"
+        say(f"{parameters:,} parameters, ZeRO stage {parallel.zero_stage}, {dist.get_world_size()} ranks, "
+            f"{len(stream.tokens):,} training tokens; {start}")  # fmt: skip
+        work = flops_per_token(parameters, config.model.layers, config.model.width, config.sequence_length)
+        scale = Scale(config.steps, config.tokens, work, peak, dist.get_world_size())
+        meters = Meters(folder, done, scale, config.energy)
+    if not done and config.guard.rolls_back:
+        run.save(0)
+
+    # The loop. All ranks have the same results, and so the same decisions.
     stop = _StopFlag()
     while done < config.steps:
-        rate = config.optimizer.rate(done, config.steps)
-        for group in engine.optimizer.param_groups:
-            group["lr"] = rate
-        total = 0.0
-        for part in range(config.accumulation):
-            starts = sampler.starts(*share(config, done, part, rank))
-            inputs, targets = batch(stream, starts, config.sequence_length)
-            loss = engine(inputs.to(engine.device), targets.to(engine.device))
-            engine.backward(loss)
-            engine.step()
-            total += loss.item() / config.accumulation
-        mean, stopping = agree(total / ranks, float(stop.asked), engine.device)
+        run.checkpoints.check()
+        stalled = loader.stall_seconds
+        data_step = run.route.data_step(done)
+        batches = loader.step(data_step)
+        rate = config.rate(done)
+        result = engine.step(batches, rate, run.admit, stop.asked)
+        decision = run.guard.settle(result.loss, result.grad_norm, result.applied)
         done += 1
-        check_finite(mean, engine.skipped_steps, done, config.optimizer.max_skipped_steps)
         if meters:
-            meters.step(done, mean, rate, float(engine.get_global_grad_norm() or 0.0), engine.skipped_steps)
-        if done % config.checkpoint.every == 0 or done == config.steps or stopping:
-            checkpoints.save(engine, done)
-        if stopping and done < config.steps:
+            tokens = config.batch_at(data_step) * config.sequence_length
+            meters.step(done, result, rate, batches, tokens, loader.stall_seconds - stalled)
+        if not decision:
+            report(events, done, decision, result, [d.as_dict() for d in loader.documents(data_step)])
+        if decision.action == "stop":
+            raise Stopped(f"step {done}: {decision.reason}")
+        if decision.action == "rollback":
+            done = run.roll_back(done)
+            if meters:
+                meters.close()
+                meters = Meters(folder, done, meters.scale, config.energy)
+            continue
+        if done % config.checkpoint.every == 0 or done == config.steps or result.asked:
+            clock = time.monotonic()
+            run.save(done)
+            if meters:
+                meters.checkpoint(time.monotonic() - clock)
+        if result.asked and done < config.steps:
+            run.checkpoints.wait()
+            loader.close()
             if meters:
                 meters.close()
             say(f"rank {rank}: stopped after step {done}, checkpoint saved")
             sys.exit(EXIT_STOPPED)
 
-    # The weights, gathered from wherever ZeRO keeps them, without optimizer state or pickle.
-    weights = gathered_weights(engine)
+    # The weights, gathered from wherever the engine keeps them, without optimizer state or pickle.
+    run.checkpoints.wait()
+    loader.close()
+    weights = engine.weights()
     if meters:
         temporary = folder / "model.safetensors.tmp"
-        save_file(weights, str(temporary))
+        save_file({name.removeprefix("trunk."): tensor for name, tensor in weights.items()}, str(temporary))
         temporary.replace(folder / "model.safetensors")
         meters.close()
     dist.barrier()
     dist.destroy_process_group()
+
+
+def report(events: Events, step: int, decision: Decision, result: StepResult, documents: list[dict[str, Any]]) -> None:
+    """Tell of a step that was not applied: never silently."""
+    if dist.get_rank() == 0:
+        say(f"step {step}: {decision.action}, {decision.reason}")
+    events.write(
+        decision.action if decision.action != "rollback" else "spike", step, reason=decision.reason, loss=result.loss,
+        grad_norm=result.grad_norm, score=decision.score, documents=documents,
+    )  # fmt: skip
+
+
+def total_peak(device: torch.device, precision: str) -> float:
+    """FLOP/s of all ranks together, measured at the same time."""
+    dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    peak = torch.tensor(measured_peak(device, dtype), dtype=torch.float64, device=device)
+    dist.all_reduce(peak)
+    return float(peak)
 
 
 def skip_compiled_communication() -> None:
@@ -131,41 +185,8 @@ def skip_compiled_communication() -> None:
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
-def groups(model: nn.Module, config: PretrainConfig) -> list[dict[str, Any]]:
-    """Weight decay for matrices, none for norms."""
-    matrices = [p for p in model.parameters() if p.dim() >= 2]
-    vectors = [p for p in model.parameters() if p.dim() < 2]
-    decay = config.optimizer.weight_decay
-    return [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
-
-
-def check_finite(loss: float, skipped: int, step: int, tolerance: int) -> None:
-    """Raises NotFinite; ZeRO skips a step with bad gradients, and a run of skipped steps looks healthy."""
-    cure = "lower learning_rate or clip_norm and run again"
-    if not math.isfinite(loss):
-        raise NotFinite(f"the loss is {loss} at step {step}; {cure}")
-    if skipped > tolerance:
-        raise NotFinite(f"{skipped} of {step} steps were skipped, for their gradients were not finite; {cure}")
-
-
-def agree(loss: float, stop: float, device: torch.device) -> tuple[float, bool]:
-    """(sum of the ranks' losses, whether any rank was asked to stop), in one all-reduce."""
-    values = torch.tensor([loss, stop], dtype=torch.float64, device=device)
-    dist.all_reduce(values)
-    return float(values[0]), bool(values[1] > 0)
-
-
-def gathered_weights(engine: Any) -> dict[str, torch.Tensor]:
-    """fp32 copies of all parameters; collective under ZeRO 3."""
-    weights = {}
-    for name, parameter in engine.module.named_parameters():
-        with deepspeed.zero.GatheredParameters([parameter], enabled=hasattr(parameter, "ds_id")):
-            weights[name] = parameter.detach().float().cpu().clone()
-    return weights
-
-
 class _StopFlag:
-    """Set by SIGTERM; the loop looks at it once a step."""
+    """Set by SIGTERM; the ranks agree on it with each step's result."""
 
     def __init__(self) -> None:
         self.asked = False

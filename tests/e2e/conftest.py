@@ -30,7 +30,8 @@ PRETRAIN = {
     "size": "micro",
     "sizes": {"micro": {"layers": 2, "width": 64, "heads": 2, "kv_heads": 1, "hidden": 176}},
     "sequence_length": 64, "global_batch": 16, "steps": 40,
-    "optimizer": {"learning_rate": 0.01, "warmup_steps": 5},
+    "optimizer": {"learning_rate": 0.01},
+    "schedule": {"warmup_steps": 5},
     "parallel": {"ranks": 2, "zero_stage": 1, "micro_batch": 8},
     "checkpoint": {"every": 20},
 }  # fmt: skip

@@ -33,7 +33,8 @@ PRETRAIN: dict[str, Any] = {
     "global_batch": 16,
     "steps": 20,
     "seed": 7,
-    "optimizer": {"learning_rate": 0.01, "warmup_steps": 4},
+    "optimizer": {"learning_rate": 0.01},
+    "schedule": {"warmup_steps": 4},
     "parallel": {"ranks": 2, "zero_stage": 1, "micro_batch": 2},
     "checkpoint": {"every": 8, "keep": 2},
 }

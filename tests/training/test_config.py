@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 import yaml
 
 from gristmill.settings import SettingsError, parse
-from training.config import OptimizerConfig, PretrainConfig, load_config
+from training.config import PretrainConfig, load_config
 
 NANO = {"layers": 1, "width": 16, "heads": 2, "kv_heads": 1, "hidden": 32}
 PRETRAIN = Path(__file__).parents[2] / "configs" / "pretrain"
@@ -29,7 +28,13 @@ def config(**changes: Any) -> PretrainConfig:
         ({"sizes": {"nano": {**NANO, "head": 2}}}, r"sizes.nano.head"),
         ({"size": "nanno"}, r"no model size 'nanno' \(did you mean 'nano'\?\)"),
         ({"parallel": {"zero_stage": 4}}, r"parallel.zero_stage"),
-        ({"parallel": {"precision": "fp16"}}, r"parallel.precision"),
+        ({"parallel": {"precision": "fp8"}}, r"parallel.precision"),
+        ({"parallel": {"ranks": 2, "tensor": 2}}, r"tensor parallel over 2 ranks .* set tensor to 1"),
+        ({"optimizer": {"kind": "muon"}, "parallel": {"offload": {"optimizer": "cpu"}}}, r"kind to adamw or offload"),
+        ({"batch_ramp": [{"before": 5, "global_batch": 24}]}, r"global_batch must grow"),
+        ({"objectives": [{"name": "causal"}, {"name": "causal"}]}, r"two objectives are called 'causal'"),
+        ({"objectives": [{"name": "span", "rat": 0.1}]}, r"objectives.0.span.rat' \(did you mean 'rate'"),
+        ({"objectives": [{"name": "casual"}]}, r"objectives.*causal"),
         ({"global_batch": 24, "parallel": {"ranks": 2, "micro_batch": 8}}, r"multiple of ranks x micro_batch = 16"),
     ],
 )
@@ -47,23 +52,14 @@ def test_a_request_changes_what_it_names_and_is_checked_like_the_file(tmp_path: 
         load_config(path, {"size": "nan"})
 
 
-@pytest.mark.parametrize(("ranks", "micro_batch", "accumulation"), [(1, 16, 1), (2, 4, 2), (4, 1, 4)])
-def test_ranks_times_micro_batch_times_accumulation_is_the_global_batch(
-    ranks: int, micro_batch: int, accumulation: int
-) -> None:
-    found = config(global_batch=16, parallel={"ranks": ranks, "micro_batch": micro_batch})
-    assert found.accumulation == accumulation
-    assert found.deepspeed()["train_batch_size"] == 16
+def test_the_rate_is_the_schedules_share_of_the_learning_rate() -> None:
+    found = config(optimizer={"learning_rate": 0.8}, schedule={"warmup_steps": 4, "final_share": 0.25}, steps=104)
+    assert [found.rate(step) for step in (0, 3, 4, 104)] == pytest.approx([0.2, 0.8, 0.8, 0.2])
 
 
-def test_the_rate_warms_up_linearly_and_falls_along_a_cosine_to_its_final_share() -> None:
-    optimizer = OptimizerConfig(learning_rate=0.8, warmup_steps=4, final_share=0.25)
-    rates = [optimizer.rate(step, 104) for step in range(105)]
-    assert rates[:5] == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8])
-    assert all(a > b for a, b in pairwise(rates[4:]))
-    assert rates[54] == pytest.approx((0.8 + 0.2) / 2)
-    assert rates[104] == pytest.approx(0.2)
-    assert OptimizerConfig(learning_rate=0.8, warmup_steps=0).rate(0, 10) == 0.8
+def test_the_tokens_of_a_ramped_run_are_those_of_its_batches() -> None:
+    found = config(batch_ramp=[{"before": 3, "global_batch": 16}], global_batch=32, steps=10, sequence_length=8)
+    assert found.tokens == sum(found.batch_at(step) for step in range(10)) * 8 == (3 * 16 + 7 * 32) * 8
 
 
 def test_the_run_id_is_a_function_of_the_request_and_of_nothing_else() -> None:
@@ -71,13 +67,21 @@ def test_the_run_id_is_a_function_of_the_request_and_of_nothing_else() -> None:
     others = [
         config(seed=1).run_id("mix", "tokens", "tokenizer"),
         config(sizes={"nano": {**NANO, "layers": 2}}).run_id("mix", "tokens", "tokenizer"),
-        config(parallel={"zero_stage": 3}).run_id("mix", "tokens", "tokenizer"),
+        config(parallel={"precision": "bf16"}).run_id("mix", "tokens", "tokenizer"),
+        config(objectives=[{"name": "masked"}]).run_id("mix", "tokens", "tokenizer"),
         config().run_id("selection", "tokens", "tokenizer"),
         config().run_id("mix", "other", "tokenizer"),
         config().run_id("mix", "tokens", "other"),
     ]
     assert config().run_id("mix", "tokens", "tokenizer") == run
-    assert len({run, *others}) == 7
+    assert len({run, *others}) == 8
+
+
+def test_a_run_is_the_same_on_another_layout_so_that_it_can_resume_there() -> None:
+    other = config(
+        parallel={"ranks": 4, "zero_stage": 2, "micro_batch": 2}, checkpoint={"every": 7}, guard={"window": 64}
+    )
+    assert other.run_id("mix", "tokens", "tokenizer") == config().run_id("mix", "tokens", "tokenizer")
 
 
 def test_a_size_that_was_not_chosen_makes_no_other_run_and_no_other_checkpoint() -> None:

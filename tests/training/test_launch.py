@@ -107,7 +107,7 @@ def test_a_finished_request_is_not_trained_again(trained: Trained) -> None:
 
 @pytest.mark.train
 def test_a_run_whose_steps_are_all_skipped_does_not_look_healthy(benches: Benches, tmp_path: Path) -> None:
-    bench = benches(tmp_path, optimizer={"learning_rate": 1e30, "warmup_steps": 0})
+    bench = benches(tmp_path, optimizer={"learning_rate": 1e30}, schedule={"warmup_steps": 0})
     process = bench.launch()
     output, _ = process.communicate()
     assert process.returncode == 2, output

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import cache
-from itertools import chain
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import load_file
 
+from tests.training.conftest import VOCABULARY
+from training.batch import Batch, plain_batch
 from training.config import PretrainConfig
+from training.loader import Loader, Share
 from training.model import Transformer
+from training.stream import approved_stream
+from training.tasks import build_sampler
 
 pytestmark = pytest.mark.train
 
 Trained = Callable[[int], Any]
 
 
-@cache
-def plain_run(request: str, stream: tuple[int, ...]) -> tuple[list[float], dict[str, torch.Tensor]]:
-    """(loss per step, final weights) of one process, one batch, torch's own optimizer."""
-    data = json.loads(request)
-    config = PretrainConfig.model_validate(data["config"])
-    model = Transformer(config.model, data["vocabulary"], config.seed)
+def plain(run: Any) -> tuple[list[float], dict[str, torch.Tensor]]:
+    """(loss per step, final weights) of one process, one batch, torch's own optimizer, on the same rows."""
+    request = json.loads((run.folder / "request.json").read_bytes())
+    config = PretrainConfig.model_validate(request["config"])
+    model = Transformer(config.model, request["vocabulary"], config.seed)
     optimizer = torch.optim.AdamW(
         [
             {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": config.optimizer.weight_decay},
@@ -36,31 +38,33 @@ def plain_run(request: str, stream: tuple[int, ...]) -> tuple[list[float], dict[
         betas=config.optimizer.betas,
         eps=1e-8,
     )
-    size, length = config.global_batch, config.sequence_length
-    windows = (len(stream) - 1) // length
-    orders = [np.random.default_rng([config.seed, epoch]).permutation(windows) for epoch in range(9)]
-    starts = np.concatenate(orders) * length
     losses = []
-    for step in range(config.steps):
-        rows = torch.tensor([stream[s : s + length + 1] for s in starts[step * size : step * size + size]])
-        loss = model(rows[:, :-1], rows[:, 1:])
+    for step, batch in enumerate(rows(run, config)):
+        logits = model.logits(model(batch))
+        loss = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), ignore_index=-100)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.optimizer.clip_norm)
         for group in optimizer.param_groups:
-            group["lr"] = config.optimizer.rate(step, config.steps)
+            group["lr"] = config.rate(step)
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
     return losses, {name: value.detach() for name, value in model.named_parameters()}
 
 
-def plain(run: Any) -> tuple[list[float], dict[str, torch.Tensor]]:
-    request = json.loads((run.folder / "request.json").read_bytes())
-    request["config"]["parallel"] = {"ranks": 1, "micro_batch": 1}
-    documents = run.bench.lake.read(run.bench.tokens).column("tokens").to_pylist()[:-8]
-    return plain_run(
-        json.dumps({k: request[k] for k in ("config", "vocabulary")}), tuple(chain.from_iterable(documents))
-    )
+def rows(run: Any, config: PretrainConfig) -> Iterator[Batch]:
+    """Each step's global batch."""
+    folder = run.bench.profile.work_dir / "tokens"
+    stream = approved_stream(run.bench.lake, run.bench.tokens, "train", folder)
+    sampler = build_sampler(
+        config.objectives, stream, folder, vocabulary=VOCABULARY, length=config.sequence_length,
+        batch=config.batch_at, seed=config.seed,
+    )  # fmt: skip
+    loader = Loader(sampler, config.sequence_length, Share(micro_batch=config.global_batch))
+    for step in range(config.steps):
+        [batch] = loader.step(step)
+        yield batch
+    loader.close()
 
 
 @pytest.mark.parametrize("stage", [0, 1, 2, 3])
@@ -89,9 +93,10 @@ def test_exported_weights_load_into_the_model_and_give_the_loss_that_they_were_t
     config = PretrainConfig.model_validate(request["config"])
     model = Transformer(config.model, request["vocabulary"], seed=12345)
     model.load_state_dict(load_file(str(run.folder / "model.safetensors")))
-    rows = torch.tensor([d[:17] for d in run.bench.lake.read(run.bench.tokens).column("tokens").to_pylist()[:52]])
+    text = torch.tensor([d[:17] for d in run.bench.lake.read(run.bench.tokens).column("tokens").to_pylist()[:52]])
     with torch.no_grad():
-        loss = model(rows[:, :-1], rows[:, 1:]).item()
+        logits = model.logits(model(plain_batch(text[:, :-1])))
+    loss = F.cross_entropy(logits.flatten(0, 1), text[:, 1:].flatten()).item()
     assert loss == pytest.approx(run.losses[-1], rel=0.1)
 
 

@@ -1,0 +1,1 @@
+"""Sub-commands of `gristmill` about training; torch is loaded by none before it runs."""
