@@ -13,6 +13,7 @@ from gristmill.airflow.late import deadline
 from gristmill.airflow.operators import GateOperator, ReportOperator, StageOperator
 from gristmill.airflow.timetable import SnapshotTimetable
 from gristmill.datasets import MADE_BY, SIGNAL_FAMILIES, made_by
+from gristmill.scores import ALL
 
 DOCUMENTATION = """
 One run per snapshot of the catalogue (`gristmill snapshot list`); the snapshot's id is the run's **partition key**.
@@ -22,13 +23,14 @@ One run per snapshot of the catalogue (`gristmill snapshot list`); the snapshot'
 * The **report** is published whatever happens, before anybody waits (tab *Data quality* of the run), and once more at
   the end, with the answer and the release.
 * If the **gate** blocks, nothing is released and nothing downstream starts: see docs/gate-blocked.md.
-* If it warns, **approval** waits for a reviewer (tab *Required Actions*): see docs/approval.md.
+* If it warns, **approval** waits for a reviewer (button *Required Actions*): see docs/approval.md.
 * Clearing or repeating a run is cheap: units of work that are done are reused.
 """
 
 RELEASES = Asset(name="gristmill_releases", uri="gristmill://releases", group="gristmill")
-JUDGED = MADE_BY
-MEASURED = {name: task for name, task in MADE_BY.items() if task != "measure"}
+SCORES = {ALL: "annotate"}
+JUDGED = MADE_BY | SCORES
+MEASURED = {name: task for name, task in MADE_BY.items() if task != "measure"} | SCORES
 
 with DAG(
     dag_id="crawl_snapshot",
@@ -56,7 +58,7 @@ with DAG(
     )  # fmt: skip
     decide = StageOperator(
         task_id="decide", module="spark_jobs.decide", pool="spark",
-        inputs=made_by(("documents", *SIGNAL_FAMILIES, "duplicates")),
+        inputs=made_by(("documents", *SIGNAL_FAMILIES, "duplicates")) | SCORES,
     )  # fmt: skip
     curate = StageOperator(
         task_id="curate", module="spark_jobs.curate", pool="spark",

@@ -8,13 +8,14 @@ from airflow.sdk import DAG, Param, chain, task
 
 from gristmill.airflow.approval import ApprovalOperator
 from gristmill.airflow.failed import task_failed
+from gristmill.airflow.late import deadline
 from gristmill.airflow.operators import GateOperator, StageOperator
 
 DOCUMENTATION = """
 One run per training request. Empty fields mean: as the profile says. A request that was trained already is not
 trained again; a failed or stopped training resumes from its newest checkpoint when its task is cleared.
 The model is promoted only if its gate approves it against an untrained and a unigram model. Where a gate warns, its
-approval waits for a reviewer (tab *Required Actions*).
+approval waits for a reviewer (button *Required Actions*).
 """
 
 PARAMS = {
@@ -41,6 +42,7 @@ with DAG(
     tags=["gristmill", "training"],
     doc_md=DOCUMENTATION,
     params=PARAMS,
+    deadline=deadline(),
     default_args={
         "owner": "research",
         "retries": 1,

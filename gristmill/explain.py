@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gristmill import release
+from gristmill import ledger, release
 from gristmill.catalogue import Catalogue
 from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.lake import Lake, declared
 from gristmill.release import Release
 from gristmill.schemas import OFFSET_BITS
+from gristmill.scores import among
 
 SIGNALS = tuple(name for name in SIGNAL_FAMILIES if name != "minhash")
 FACTS = ("charset", "title", "published", "html_bytes", "extractor", "truncated", "noindex", "noai")
@@ -51,13 +53,21 @@ def _record(lake: Lake, current: Release, doc_id: int) -> dict[str, Any]:
     catalogue, index = Catalogue(lake), doc_id >> OFFSET_BITS
     file = catalogue.get(current.snapshot).files[index]
     offset, offsets = doc_id & ((1 << OFFSET_BITS) - 1), catalogue.offsets(current.snapshot, index)
-    return {"snapshot": current.snapshot, "file": file.path, "offset": offset, "offsets": offsets, "doc_id": doc_id}
+    return {
+        "snapshot": current.snapshot,
+        "date": current.partition_date.isoformat(),
+        "file": file.path,
+        "offset": offset,
+        "offsets": offsets,
+        "doc_id": doc_id,
+    }
 
 
 def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, Any]:
     doc_id = row["doc_id"]
     decision = _one(lake, current, "decisions", doc_id)
-    signals = {f: _signals(lake, current, f, doc_id) for f in SIGNALS if f in current.datasets}
+    measured = [*(f for f in SIGNALS if f in current.datasets), *among(current.datasets)]
+    signals = {family: _signals(lake, current, family, doc_id) for family in measured}
     shard = _shard(lake, current, doc_id) if decision["kept"] else None
     entry = {**_record(lake, current, doc_id), "became": "document",
              **{key: row[key] for key in FACTS},
@@ -68,7 +78,8 @@ def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, An
         # The policy kept it, and after the edits too little of its text was left: `curate` removed it.
         entry["removed_by"] = {"reason": "too_short_after_edits"}
     else:
-        entry["removed_by"] = {key: decision[key] for key in ("reason", "value", "threshold")}
+        rule = _rule(lake, current, decision["reason"])
+        entry["removed_by"] = {**{key: decision[key] for key in ("reason", "value", "threshold")}, **rule}
         if decision["duplicate_of"] is not None:
             entry["removed_by"]["duplicate_of"] = _url(lake, current, decision["duplicate_of"])
     if decision["cluster_id"] is not None:
@@ -76,6 +87,18 @@ def _document(lake: Lake, current: Release, row: dict[str, Any]) -> dict[str, An
         others = [_url(lake, current, m["doc_id"]) for m in members[:8] if m["doc_id"] != doc_id]
         entry["cluster"] = {"id": decision["cluster_id"], "size": decision["cluster_size"], "others": others}
     return entry
+
+
+def _rule(lake: Lake, current: Release, name: str) -> dict[str, Any]:
+    """Signal, kind of test and reason of a rule, as the attempt that decided recorded its policy; empty if none did."""
+    decisions = current.datasets["decisions"]
+    made = [a["attempt"] for a in ledger.ended(lake, current.snapshot) if a["outputs"].get("decisions") == decisions]
+    started = json.loads(lake.storage.get(f"ledger/{made[-1]}.started.json") or b"{}") if made else {}
+    for rule in (started.get("config") or {}).get("rules", ()):
+        if rule["name"] == name:
+            test = next((kind for kind in ("forbid", "require") if rule[kind] is not None), "bounds")
+            return {"signal": rule["signal"], "test": test, "why": rule["why"]}
+    return {}
 
 
 def _signals(lake: Lake, current: Release, family: str, doc_id: int) -> dict[str, Any]:

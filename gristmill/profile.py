@@ -43,7 +43,7 @@ class AirflowSettings(Settings):
 
     `users`: who may log in, and as what; `admin` is Gristmill's own and must stay. `reviewers`: those who may
     approve or reject what a gate warns of; who answers none for `approval_hours` has rejected it. `late_hours`: when
-    a queued snapshot has not ended after these, the profile's `alerts` say so.
+    a queued snapshot or training has not ended after these, the profile's `alerts` say so.
     """
 
     database: str | None = None
@@ -72,13 +72,18 @@ class AirflowSettings(Settings):
 
 
 class Profile(Settings):
-    """Everything that differs between one machine and a cluster. Paths are absolute once loaded."""
+    """Everything that differs between one machine and a cluster. Paths are absolute once loaded.
+
+    `objects`: path or URL, for any file system that fsspec knows, of a copy of the lake; training reads token shards
+    there that `lake` does not hold.
+    """
 
     name: str
     source: Path
     root: Path
     work_dir: Path
     lake: Path
+    objects: str | None = None
     policy: Path
     gates: Path
     mix: Path

@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from gristmill.lake import FileEntry, Lake
-from gristmill.schemas import OFFSET_BITS
+from quality.sample_rows import rows_of
+from quality.samples import masked
 
 SHOWN = 20
 """Lines that are named, the most frequent ones."""
@@ -64,13 +66,29 @@ def _masked_lines(lake: Lake, masks: FileEntry, lines: FileEntry, documents: Fil
     })  # fmt: skip
 
 
-def examples(lake: Lake, documents: str, lines: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
-    """[{host, pages, text}] of what `frequent_lines` names, each text read from its one document."""
-    manifest, found = lake.manifest(documents), []
-    for key, pages in lines:
-        host, _, place = key.rpartition(" ")
-        doc_id, line = (int(part) for part in place.split(":"))
-        table = lake.read_file(manifest.file(f"{doc_id >> OFFSET_BITS:06d}"), ["doc_id", "text"])
-        (text,) = table.filter(pc.equal(table["doc_id"], doc_id))["text"].to_pylist()
-        found.append({"host": host, "pages": pages, "text": text.splitlines()[line]})
+def examples(lake: Lake, documents: str, pii: str | None, lines: Sequence[tuple[str, float]]) -> list[dict[str, Any]]:
+    """[{host, pages, text}] of what `frequent_lines` names, each text read from its one document.
+
+    Personal data that was found is masked; without `pii`, whose spans say what to mask, texts are left out.
+    """
+    places = [_place(key) for key, _ in lines]
+    ids = np.array([doc_id for _, doc_id, _ in places], np.int64)
+    texts = _column(lake, documents, ids, "text")
+    spans = _column(lake, pii, ids, "pii_spans") if pii else {}
+    found = []
+    for (host, doc_id, line), (_, pages) in zip(places, lines, strict=True):
+        text = masked(texts[doc_id], spans[doc_id] or ()).splitlines()[line] if doc_id in spans else ""
+        found.append({"host": host, "pages": pages, "text": text})
     return found
+
+
+def _place(key: str) -> tuple[str, int, int]:
+    """Host, document and line."""
+    host, _, place = key.rpartition(" ")
+    doc_id, line = place.split(":")
+    return host, int(doc_id), int(line)
+
+
+def _column(lake: Lake, digest: str, ids: NDArray[np.int64], name: str) -> dict[int, Any]:
+    """doc_id -> its value."""
+    return {row["doc_id"]: row[name] for row in rows_of(lake, digest, ids, [name]).to_pylist()}

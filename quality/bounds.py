@@ -27,8 +27,9 @@ class Spread(Settings):
     share that rests on so many documents, now and then, or those that the row `<metric>_error` gives. With fewer than
     `enough` releases `wide` takes the place of `floor` and the MAD does not count; without `wide`, and without any
     release, it is not judged. `absent` is the value of a key that is not listed, such as 0 of a share.
-    `keep`: no key may fall below this part of its median, whatever `floor`, `wide` and `relative` leave, unless the
-    deviation or four standard errors explain it; without it a share below `floor` could vanish unseen.
+    `keep`: no key of at least `material` may fall below this part of its median, whatever `floor`, `wide` and
+    `relative` leave, unless the deviation or chance explains it (quality.limits); without it a share below `floor`
+    could vanish unseen.
     """
 
     widths: float = Field(default=5, gt=0)
@@ -40,6 +41,7 @@ class Spread(Settings):
     side: Literal["both", "max", "min"] = "both"
     absent: float | None = None
     keep: float = Field(default=0, ge=0, lt=1)
+    material: float = Field(default=0, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _some_width(self) -> Spread:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 import pyarrow as pa
+from scipy.special import betainc, btdtrib
 
 from quality.bounds import Allowed, Bound, Spread
 
@@ -17,8 +18,17 @@ NORMAL = 1.4826
 MAX_OWN_LIMITS = 100
 """Keys with limits of their own, those that rest on most documents."""
 
-KEPT_ERRORS = 4
-"""Standard errors that a key below the part of its median that it should keep must lie away from that median."""
+KEPT_CHANCE = 3.2e-5
+"""Probability by which chance may explain a key below the part of its median that it should keep; that of four
+standard errors to one side."""
+
+KEPT_HOSTS = 20
+"""With fewer clusters their variance is not to be trusted (Cameron and Miller, A practitioner's guide to
+cluster-robust inference, 2015, section VI)."""
+
+ALIKE = 10
+"""Of a crawl of fewer than KEPT_HOSTS hosts, so many documents are taken for one: how alike its pages are cannot be
+learned from it, and a language of one host comes and goes as one."""
 
 Row = tuple[float, int]
 """(value, documents that it rests on); the value is NaN where there was not enough data"""
@@ -81,6 +91,7 @@ def _by_history(bound: Bound, spread: Spread, rows: Mapping[str, Row], now: Figu
     then = {snapshot: each.of(bound.metric, bound.scope) for snapshot, each in past.items()}
     # A release of an earlier version may lack the metric: it says nothing. One that has it and not the key says 0.
     then = {snapshot: found for snapshot, found in then.items() if found or _no_keys(past[snapshot], bound)}
+    exposure = _exposure(bound.metric, now, [past[snapshot] for snapshot in then])
     keys = list(rows)
     if spread.absent is not None:
         keys += sorted({key for found in then.values() for key in found if key != "(rest)"} - set(rows))
@@ -97,7 +108,7 @@ def _by_history(bound: Bound, spread: Spread, rows: Mapping[str, Row], now: Figu
         counts = [found[key][1] if key in found else 0 for found in (then[snapshot] for snapshot in before)]
         if here[0] == here[0] and before and max(rows.get(key, (0, 0))[1], median(counts)) >= bound.least:
             error = now.of(f"{bound.metric}_error", bound.scope).get(key)
-            if (limit := _limits(spread, here, before, error)) is not None:
+            if (limit := _limits(spread, here, before, error, exposure)) is not None:
                 values = {snapshot: row[0] for snapshot, row in before.items()}
                 judged.append(Judged((key,), (here[0],), limit[0], limit[1], values, limit[2]))
     return judged
@@ -107,8 +118,28 @@ def _no_keys(figures: Figures, bound: Bound) -> bool:
     return bound.scope != "total" and figures.measured(bound.metric)
 
 
+@dataclass(frozen=True)
+class _Exposure:
+    """`size`: how large the crawl is beside those of the past, at most 1; `alike`: documents that count as one."""
+
+    size: float
+    alike: int
+
+
+def _exposure(metric: str, now: Figures, past: Sequence[Figures]) -> _Exposure:
+    """By what the totals of the metric rest on, and by the hosts of the smallest crawl."""
+    if not past:
+        return _Exposure(1.0, ALIKE)
+    before = median(each.total(metric)[1] for each in past)
+    hosts = [each.total("extract.hosts")[0] for each in (now, *past)]
+    return _Exposure(
+        min(1.0, now.total(metric)[1] / before) if before else 1.0,
+        1 if all(number >= KEPT_HOSTS for number in hosts) else ALIKE,
+    )
+
+
 def _limits(
-    spread: Spread, here: Row, before: Mapping[str, Row], error: Row | None
+    spread: Spread, here: Row, before: Mapping[str, Row], error: Row | None, exposure: _Exposure
 ) -> tuple[float | None, float | None, float] | None:
     """(least, most, median), rounded to 1e-6; None where there is too little history."""
     values = [value for value, _ in before.values()]
@@ -122,11 +153,9 @@ def _limits(
     noise = spread.noise * _standard_error(centre, here, before, error)
     half = max(floor, spread.relative * abs(centre), usual, noise)
     lowest = centre - half
-    if spread.keep:
-        # A host that is nearly gone rests on few documents; were it as it was, it would rest on as many as before.
-        as_before = here[0], max(here[1], int(median(count for _, count in before.values())))
-        chance = KEPT_ERRORS * _standard_error(centre, as_before, before, error)
-        lowest = max(lowest, min(spread.keep * centre, centre - max(usual, chance)))
+    if spread.keep and centre >= spread.material:
+        chance = least_by_chance(centre, median(count for _, count in before.values()) / exposure.alike, exposure.size)
+        lowest = max(lowest, min(spread.keep * centre, centre - usual, chance))
     least = None if spread.side == "max" else round(lowest, 6)
     most = None if spread.side == "min" else round(centre + half, 6)
     return least, most, round(centre, 6)
@@ -140,6 +169,20 @@ def _standard_error(centre: float, here: Row, before: Mapping[str, Row], error: 
     count = 1 / (1 / now + 1 / then)
     share = (min(max(centre, 0), 1) * count + 2) / (count + 4)
     return math.sqrt(share * (1 - share) / count)
+
+
+def least_by_chance(share: float, count: float, size: float) -> float:
+    """The least share to which chance takes one that rested on `count` documents, in a crawl `size` times as large.
+
+    Of a key that had e = share x count effective documents then and has x now, at an equal rate x is binomial given
+    both together (Przyborowski and Wilenski, 1940): of e + x, each is of now with probability size / (1 + size). The
+    tail up to x is the incomplete beta function at (e, x + 1); the limit is the x at which it is KEPT_CHANCE, and 0
+    where even none at all is likelier. Of one that lives on hosts of its own, e is the effective number of its hosts.
+    """
+    had = min(max(share, 0.0), 1.0) * count
+    if not had or not size or betainc(had, 1, 1 / (1 + size)) >= KEPT_CHANCE:
+        return 0.0
+    return float(btdtrib(had, KEPT_CHANCE, 1 / (1 + size)) - 1) / (count * size)
 
 
 def _widened(judged: Judged, allowed: Sequence[Allowed]) -> Judged:

@@ -137,7 +137,7 @@ def stages(documents: Documents) -> Memory:
     found = Memory(listing=Listing({f"{i:06d}": 10_000_000 for i in range(UNITS)}, frozenset()))
     columns = _columns(documents, ids, kept)
     for name, table in columns.items():
-        here = unit[kept] if name == "corpus" else unit
+        here = _shards(table.column("bytes").to_numpy()) if name == "corpus" else unit
         found.tables[name] = {f"{i:06d}": table.filter(pa.array(here == i)) for i in range(UNITS)}
         found.accounts[name] = Account(table.num_rows, table.num_rows)
     removed = {rule: int((documents.reason == place).sum()) for place, rule in enumerate(RULES)}
@@ -149,6 +149,12 @@ def stages(documents: Documents) -> Memory:
     found.tables["duplicates"] = {"snapshot": _duplicates(documents, ids)}
     found.tables["boilerplate"] = {"000000": pa.table({"lines": [3], "capped": [False]})}
     return found
+
+
+def _shards(size: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Per kept document its shard: runs of even bytes, as `curate` cuts them. A document is where its middle is."""
+    middle = np.cumsum(size, dtype=np.int64) - size / 2
+    return np.minimum(middle * UNITS // max(int(size.sum(dtype=np.int64)), 1), UNITS - 1).astype(np.int64)
 
 
 def _columns(documents: Documents, ids: NDArray[np.int64], kept: NDArray[np.bool_]) -> dict[str, pa.Table]:

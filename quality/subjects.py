@@ -88,9 +88,10 @@ def model_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: P
     else:
         both = {"model": bpb.get("model"), "previous": before.run.get("bpb", {}).get("model")}
         found["evaluate", "bpb_against_previous"] = _difference(both, "model", "previous")
+    held_out = max(1, sum(run.get("held_out_bytes", {}).values()))
     for (stage, name), value in found.items():
         if isinstance(value, int | float) and math.isfinite(value):
-            metrics.total(stage, name, value)
+            metrics.total(stage, name, value, held_out if stage == "evaluate" else 1)
     releases = {} if before is None else {run["mix"]: before.digest}
     named = sha256_json([[name, digest] for name, digest in releases.items()])
     return Subject(manifest.digest, digests, metrics.table(), {}, releases, named)

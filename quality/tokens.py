@@ -6,10 +6,13 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from gristmill.lake import Lake
+from gristmill.packing import plan
 from gristmill.schemas import END_OF_TEXT
 from quality.metrics import Metrics
 
@@ -18,7 +21,7 @@ SPLITS = ("train", "validation")
 
 @dataclass
 class _Split:
-    """What one split holds; `cut`: documents longer than a row."""
+    """What one split holds; `cut`: documents longer than a row; `lengths`: tokens of each document, in shards."""
 
     documents: int = 0
     unknown: int = 0
@@ -27,6 +30,7 @@ class _Split:
     bytes: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
     keys: set[tuple[str, int]] = field(default_factory=set)
+    lengths: list[NDArray[np.int64]] = field(default_factory=list)
 
 
 def token_metrics(lake: Lake, tokens: str, tokenizer: str, sequence_length: int | None = None) -> pa.Table:
@@ -70,15 +74,15 @@ def _read(lake: Lake, tokens: str, split: str, vocabulary: int, sequence_length:
         found.unended += table.num_rows - _number(pc.equal(_last_tokens(table), END_OF_TEXT))
         if sequence_length:
             found.cut += _number(pc.greater(table.column("count"), sequence_length))
+            found.lengths.append(table.column("count").to_numpy().astype(np.int64))
     return found
 
 
 def _packing(metrics: Metrics, train: _Split, sequence_length: int | None) -> None:
-    """Documents stand one after the other and rows are cut every `sequence_length` tokens, with one more as the last
-    target, so what is wasted is the end that fills no row; documents longer than a row are cut for sure."""
+    """What the packer of training wastes on these documents, whose rows are those that training reads."""
     total, waste, cut = train.tokens.total(), None, None
     if sequence_length and total:
-        waste = (total - (total - 1) // sequence_length * sequence_length) / total
+        waste = plan(np.concatenate(train.lengths), sequence_length).waste
         cut = train.cut / train.documents if train.documents else None
     metrics.total("tokens", "packing_waste", waste, total)
     metrics.total("tokens", "cut_documents_share", cut, train.documents)

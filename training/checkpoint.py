@@ -66,6 +66,8 @@ class Checkpoints:
         snapshot.text(folder / f"rank-{rank:05d}.json", json.dumps(capture()))
         if rank == 0:
             snapshot.text(folder / STATE, json.dumps(state, sort_keys=True))
+            if self.layout.tells_no_names:
+                snapshot.text(folder / universal.GROUPS, json.dumps(universal.parameter_names(engine)))
         # Until here the engine's state was read; from here on it may change.
         self._start(lambda: self._finish(snapshot, folder, step, clock))
         if not self.asynchronous:
@@ -78,13 +80,13 @@ class Checkpoints:
 
     def wait(self) -> None:
         """Collective. Until the last save is complete on all ranks; raises NotSaved."""
-        if self._writer is None:
-            return
-        self._writer.join()
-        self._writer = None
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.join()
         self.check()
-        # A rank that ends before the folder is sealed would take the others with it.
-        dist.barrier()
+        if writer is not None:
+            # A rank that ends before the folder is sealed would take the others with it.
+            dist.barrier()
 
     def resume(self, engine: Any) -> dict[str, Any] | None:
         """Collective. Load the newest whole checkpoint; its `state`, or None when there never was one.

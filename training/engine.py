@@ -27,10 +27,9 @@ from training.stopwatch import Stopwatch
 
 
 class Engine(Protocol):
-    """What trains. Its methods are collective. `deepspeed`: the engine inside, which checkpoints are made of."""
+    """What trains. Its methods are collective."""
 
     device: torch.device
-    deepspeed: Any
 
     def step(self, batches: Sequence[Batch], rate: float, admit: Admit = ..., asked: bool = False) -> StepResult:
         """Train one step on this rank's micro-batches at a learning rate, if `admit` allows it.
@@ -46,8 +45,9 @@ class Engine(Protocol):
 
 def build_engine(
     learner: Learner, make_optimizer: MakeOptimizer, config: ParallelConfig, global_batch: int, clip_norm: float
-) -> Engine:
-    """The engine of a config. After it the learner holds this rank's part alone."""
+) -> ZeroEngine | PipelineEngine:
+    """The engine of a config; its `deepspeed` is what checkpoints are made of. The learner then holds this rank's
+    part alone."""
     settings = deepspeed_json(config, global_batch, clip_norm)
     if config.pipeline > 1:
         return PipelineEngine(learner, make_optimizer, config, settings)

@@ -3,7 +3,8 @@
 | event | when | fields besides `time`, `event`, `step` |
 |---|---|---|
 | `skip` | a step's update was refused | `reason`, `loss`, `grad_norm`, `score`, `documents` |
-| `rollback` | the run goes back to a checkpoint | the same, and `to`, `first`, `last` (data steps passed over) |
+| `spike` | the same, and the run goes back | as for `skip` |
+| `rollback` | the run goes back to a checkpoint | `to`, and `first`, `last` (data steps passed over) |
 | `stop` | a guard ended the run | as for `skip` |
 | `saved` | a checkpoint is complete | `seconds`, `bytes` |
 | `resumed` | a run goes on from a checkpoint | `ranks`, `zero_stage`, `converted` |

@@ -26,12 +26,16 @@ from gristmill.process import resolve_inputs, run_main, say, stage_parser, write
 from gristmill.profile import Profile, load_profile
 from training.config import PretrainConfig, load_config
 from training.keeper import ERROR, EXIT_STOPPED, LOCK, is_held
-from training.stream import token_stream
+from training.stream import approved_stream
 from training.watch import run_kept
 
 INPUTS = ("tokens", "tokenizer")
 WEIGHT_FILES = ("model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "request.json")
 ERROR_FILE = ERROR
+
+STARTED_BY = "started_by"
+"""File with the id of the Airflow run that started the newest attempt, for its checkpoints. No part of the request,
+which is the same for any of them."""
 
 
 class TrainingFailed(Exception):
@@ -79,13 +83,14 @@ def pretrain(
     mix: str,
     started_by: str,
 ) -> str:
-    """Train to the end and publish; the digest of the weights. `started_by` is for the ledger."""
+    """Train to the end and publish; the digest of the weights. `started_by` is for the ledger and the checkpoints."""
     recorded = config.model_dump(mode="json")
     with ledger.attempt(
         lake, stage="train", scope=folder.name, config=recorded, inputs=inputs, run_id=started_by
     ) as attempt:
         # Once, before each rank would do it; a damaged shard ends the run here.
-        token_stream(lake, inputs["tokens"], "train", profile.work_dir / "tokens")
+        approved_stream(lake, inputs["tokens"], "train", profile.work_dir / "tokens", profile.objects)
+        (folder / STARTED_BY).write_text(started_by, encoding="utf-8")
         if not is_held(folder / LOCK):
             prepare(lake, profile, config, folder, inputs, mix)
         run_ranks(config, folder)

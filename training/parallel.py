@@ -90,6 +90,15 @@ class ParallelConfig(Settings):
                 f"cannot be; set tensor to {fits}"
             )
 
+    def refuse_objectives(self, joined: bool) -> None:
+        """Raises ValueError for rows that need a mask in a pipeline; `joined`: all are causal rows whose documents
+        see each other."""
+        if self.pipeline > 1 and not joined:
+            raise ValueError(
+                "pipeline with other objectives than causal alone with joined documents: stages hand on hidden states "
+                "without a mask; set pipeline to 1"
+            )
+
     def _split(self) -> str:
         if self.tensor > 1 and self.pipeline > 1:
             return (
@@ -181,6 +190,15 @@ def refuse_machine(config: ParallelConfig, gpus: int, cpu_flags: frozenset[str],
         raise ParallelError(f"{config.ranks} ranks on {gpus} GPUs: a rank needs its own; set ranks to {gpus}")
     if "nvme" in (config.offload.optimizer, config.offload.parameters) and not has_libaio:
         raise ParallelError("offload to nvme needs libaio's headers (Debian: libaio-dev); install them, or use cpu")
+
+
+def this_machine() -> tuple[int, frozenset[str], bool]:
+    """(GPUs, the CPU's features, whether libaio can be compiled against): what `refuse_machine` asks for."""
+    cpu = Path("/proc/cpuinfo")
+    lines = cpu.read_text(encoding="utf-8").splitlines() if cpu.is_file() else []
+    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
+    gpus = [path for path in Path("/dev").glob("nvidia*") if path.name.removeprefix("nvidia").isdigit()]
+    return len(gpus), frozenset(flags), Path("/usr/include/libaio.h").is_file()
 
 
 def deepspeed_json(config: ParallelConfig, global_batch: int, clip_norm: float) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from training.communication import start_processes
 from training.engine import Engine, build_engine
@@ -47,30 +49,37 @@ def run(variant: dict[str, Any], steps: int, checks: int, folder: Path) -> dict[
     """Train a variant freely; its losses, and at `checks` points what float64 says of its own weights."""
     config = ParallelConfig.model_validate(variant["parallel"])
     engine = build(variant, config)
-    losses, errors = [], []
+    losses, errors, points = [], [], []
     for step in range(steps):
         check = step % (steps // checks) == 0
         weights = engine.weights() if check else {}
+        if check:
+            points.append(flat(weights))
         mine = share(step, config.data_ranks, config.data_rank(dist.get_rank()), variant["accumulation"])
         result = engine.step(mine, OPTIMIZER.learning_rate * SCHEDULE.share(step, steps))
         losses.append(result.loss)
         if check and dist.get_rank() == 0:
             loss, norm = reference(weights, step)
             errors.append((abs(result.loss / loss - 1), abs(result.grad_norm / norm - 1)))
-    flat = np.concatenate([value.numpy().ravel() for value in engine.weights().values()])
+    points.append(flat(engine.weights()))
     if dist.get_rank() == 0:
-        np.save(folder / f"{variant['name'].replace(' ', '-')}.npy", flat)
+        np.save(folder / variant["file"], np.stack(points))
     return {"name": variant["name"], "losses": losses, "errors": errors}
+
+
+def flat(weights: Mapping[str, Tensor]) -> NDArray[np.float32]:
+    """All parameters, one after the other."""
+    return np.concatenate([value.numpy().ravel() for value in weights.values()])
 
 
 def build(variant: dict[str, Any], config: ParallelConfig) -> Engine:
     """The variant's engine with the common first weights."""
-    learner = new_learner(variant.get("perturbed", 0))
+    learner = new_learner(variant["perturbed"])
 
     def optimizer(part: nn.Module) -> torch.optim.Optimizer:
         return build_optimizer(part.named_parameters(), OPTIMIZER, MODEL.width, config.zero_stage)
 
-    if variant.get("plain"):
+    if variant["plain"]:
         return PlainEngine(learner, optimizer, OPTIMIZER.clip_norm, config.bucket)
     return build_engine(learner, optimizer, config, GLOBAL_BATCH, OPTIMIZER.clip_norm)
 

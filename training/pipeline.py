@@ -6,7 +6,7 @@ need no mask: only causal rows whose documents see each other can be trained so.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -55,6 +55,7 @@ class PipelineEngine:
 
     def step(self, batches: Sequence[Batch], rate: float, admit: Admit = always, asked: bool = False) -> StepResult:
         """See training.engine.Engine. Raises UserError for rows that need a mask."""
+        _refuse_masks(batches)
         watch = Stopwatch(self.device)
         set_rate(self.optimizer, rate)
         engine = self.deepspeed
@@ -65,7 +66,7 @@ class PipelineEngine:
         self.report = Report(self.learner, self.device, asked)
         self.admission.open(self.report.values, admit)
         with watch.phase("pipeline"):
-            engine.train_batch(iter(_fed(batches)))
+            engine.train_batch(iter([(batch.tokens, batch.targets) for batch in batches]))
         total = self.admission.close()
         return self.report.result(total, self.admission, watch)
 
@@ -120,11 +121,24 @@ class PlacedBlock(nn.Module):
         return self.block(x, *rope_tables(rows, self.config, x.dtype), None)  # type: ignore[no-any-return]
 
 
-class _Given(TiedLayerSpec):  # type: ignore[misc]
-    """The embedding, which the first and the last stage share; DeepSpeed adds up its two gradients."""
+class _Reader(nn.Module):
+    """The embedding where the last stage reads hidden states out: the loss does it, through `trunk.logits`."""
 
-    def __init__(self, module: nn.Module, forward: Any) -> None:
-        super().__init__("embed", nn.Embedding, forward_fn=forward)
+    def __init__(self, embed: nn.Embedding) -> None:
+        super().__init__()
+        self.weight = embed.weight
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """The hidden states."""
+        return hidden
+
+
+class _Tied(TiedLayerSpec):  # type: ignore[misc]
+    """A layer that is made already; the first and the last stage's have one weight, whose two gradients DeepSpeed
+    adds up. Each is a module, or DeepSpeed would leave it out of checkpoints."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__("embed", nn.Module)
         self.module = module
 
     def build(self, log: bool = False) -> nn.Module:
@@ -134,9 +148,7 @@ class _Given(TiedLayerSpec):  # type: ignore[misc]
 def _layers(learner: Learner) -> list[nn.Module | LayerSpec]:
     trunk = learner.trunk
     placed = [PlacedBlock(block, trunk.config) for block in trunk.blocks]
-    first = _Given(trunk.embed, lambda embed, tokens: embed(tokens))
-    last = _Given(trunk.embed, lambda embed, hidden: hidden)  # the loss reads it through `trunk.logits`
-    return [first, *placed, trunk.norm, last]
+    return [_Tied(trunk.embed), *placed, trunk.norm, _Tied(_Reader(trunk.embed))]
 
 
 def _prune(learner: Learner, module: Any) -> None:
@@ -153,11 +165,9 @@ def _prune(learner: Learner, module: Any) -> None:
     module._layer_specs[:] = [None] * len(module._layer_specs)
 
 
-def _fed(batches: Sequence[Batch]) -> Iterator[tuple[Tensor, Tensor]]:
-    for batch in batches:
-        if batch.visible.any() or (batch.segments > 1).any():
-            raise UserError("pipeline stages take causal rows with joined documents alone; set parallel.pipeline to 1")
-        yield batch.tokens, batch.targets
+def _refuse_masks(batches: Sequence[Batch]) -> None:
+    if any(batch.visible.any() or (batch.segments > 1).any() for batch in batches):
+        raise UserError("pipeline stages take causal rows with joined documents alone; set parallel.pipeline to 1")
 
 
 def _zero(like: Tensor) -> Tensor:

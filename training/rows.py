@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gristmill.packing import Plan
 from gristmill.schemas import END_OF_TEXT
 from training.batch import Batch
 from training.objectives.base import IGNORED, Tokens
@@ -29,47 +30,48 @@ def read_spans(stream: TokenStream, spans: Ints) -> tuple[list[Tokens], list[int
 def causal_batch(task: Task, rows: Ints, length: int, index: int) -> tuple[Batch, int]:
     """(the batch that `collate` makes of the causal rows of plan rows `rows`, tokens read); `index` in the mixture.
 
-    One pass of array operations over all rows, for rows are short and calls per row would take most of the time.
+    Each span is copied from the map to its place in the batch; all else is done for the whole batch at once, for the
+    calls that each row would cost take most of the time.
     """
     assert isinstance(task.objective, Causal)
-    spans, first = _spans(task, rows)
-    sizes = spans[:, 2]
-    ends = np.cumsum(sizes)
-    begins = ends - sizes  # of each span among the tokens read
-    starts = _starts(task.stream, spans)
-    count = int(ends[-1])
-    text = task.stream.tokens[np.arange(count) + np.repeat(starts - begins, sizes)].astype(np.int64)
-    shifted = np.empty_like(text)
-    shifted[1:] = text[:-1]
-    shifted[begins] = _before(task.stream, spans, starts)
-
-    shape = (len(rows), length)
-    row_begins = np.append(begins, count)[first]
-    row_sizes = np.diff(row_begins)
-    place = np.broadcast_to(np.arange(length, dtype=np.int32), shape)
-    held = place < row_sizes[:, None]
+    spans, row, place = _placed(task.plan, rows)
+    sizes, starts = spans[:, 2], _starts(task.stream, spans)
+    begins = row * length + place
+    shape, read = (len(rows), length), task.stream.tokens
     tokens, targets = np.zeros(shape, np.int64), np.full(shape, IGNORED, np.int64)
-    tokens[held], targets[held] = shifted, text
-    segments, positions, spans_of = held.astype(np.int32), place.copy(), np.diff(first)
-    plain = not task.objective.separate or int(spans_of.max()) == 1
+    left, right = tokens.reshape(-1), targets.reshape(-1)
+    lists = (starts, sizes, begins, _before(task.stream, spans, starts))
+    for start, size, begin, before in zip(*(each.tolist() for each in lists), strict=True):
+        right[begin : begin + size] = read[start : start + size]
+        left[begin] = before
+        left[begin + 1 : begin + size] = right[begin : begin + size - 1]
+    places = np.arange(length, dtype=np.int32)
+    used = np.bincount(row, sizes).astype(np.int64)  # places of each row
+    segments = (places < used[:, None]).astype(np.int32)
+    positions = np.tile(places, (len(rows), 1))
+    plain = not task.objective.separate or len(spans) == len(rows)
     if not plain:
-        number = np.arange(len(spans)) - np.repeat(first[:-1], spans_of)
-        segments[held] = np.repeat(number + 1, sizes)
-        positions[held] -= np.repeat(begins - np.repeat(row_begins[:-1], spans_of), sizes).astype(np.int32)
-        positions[~held] = (place - row_sizes[:, None])[~held]
+        first = np.zeros(shape, np.bool_)
+        first.reshape(-1)[begins] = True
+        segments *= np.cumsum(first, axis=1, dtype=np.int32)
+        short = used < length
+        first[short, used[short]] = True  # padding counts from its own start
+        positions -= np.maximum.accumulate(np.where(first, places, 0), axis=1)
     of = torch.from_numpy
     objective = torch.full((len(rows),), index, dtype=torch.int64)
     batch = Batch(of(tokens), of(targets), of(segments), of(positions), torch.zeros(shape, dtype=torch.bool),
                   objective, plain)  # fmt: skip
-    return batch, count
+    return batch, int(sizes.sum())
 
 
-def _spans(task: Task, rows: Ints) -> tuple[Ints, Ints]:
-    """(spans of the plan rows one after another, (rows + 1,) where each row's begin)"""
-    plan = task.plan
+def _placed(plan: Plan, rows: Ints) -> tuple[Ints, Ints, Ints]:
+    """(spans of the plan rows one after another, (spans,) row of the batch, (spans,) first place in the row)"""
     counts = plan.rows[rows + 1] - plan.rows[rows]
-    first = np.concatenate([[0], np.cumsum(counts)])
-    return plan.spans[np.arange(first[-1]) + np.repeat(plan.rows[rows] - first[:-1], counts)], first
+    row = np.repeat(np.arange(len(rows)), counts)
+    first = np.cumsum(counts) - counts
+    spans = plan.spans[np.arange(len(row)) + (plan.rows[rows] - first)[row]]
+    before = np.cumsum(spans[:, 2]) - spans[:, 2]
+    return spans, row, before - before[first][row]
 
 
 def _starts(stream: TokenStream, spans: Ints) -> Ints:

@@ -23,6 +23,7 @@ from training.stream import TokenStream
 Ints = NDArray[np.int64]
 
 _GOLDEN = (math.sqrt(5) - 1) / 2
+_TABLE_STEPS = 1024
 
 
 class SamplerError(UserError):
@@ -34,28 +35,37 @@ class Mixture:
 
     Systematic sampling: a step's `batch` sequences are equally spaced points on the line of cumulated weights, so an
     objective has its exact share of each step rounded down or up. The offset of the points moves by the golden ratio
-    from step to step, which no other rotation spreads more evenly (Niederreiter 1992, chapter 3): over n steps an
-    objective is off its exact share by a few sequences, never by a part of n.
+    from step to step, a sequence of low discrepancy (Kuipers and Niederreiter 1974, section 2.3): over n steps an
+    objective is off its exact share by some log n sequences, never by a part of n.
     """
 
     def __init__(self, weights: Callable[[int], Sequence[float]], batch: Callable[[int], int], seed: int) -> None:
         """`weights(step)` of each objective, 0 or more; `batch(step)`: sequences of all ranks."""
         self.weights, self.batch, self.seed = weights, batch, seed
         self._phase = float(np.random.default_rng(seed).random())
-        self._before: list[Ints] = [np.zeros(len(weights(0)), np.int64)]
+        self._before = np.zeros((1, len(weights(0))), np.int64)
         self._lock = Lock()  # a loader's thread asks, and so does the training loop
 
     def counts(self, step: int) -> Ints:
-        """(objectives,) sequences of each before `step` (0-based); of all steps up to it when first asked."""
+        """(objectives,) sequences of each before `step` (0-based), from a table that grows to twice its size."""
         with self._lock:
             while len(self._before) <= step:
-                self._before.append(self._before[-1] + self._shares(len(self._before) - 1))
-        return self._before[step]
+                known = len(self._before)
+                shares = self._shares(np.arange(known - 1, known - 1 + max(known, _TABLE_STEPS)))
+                self._before = np.concatenate([self._before, self._before[-1] + np.cumsum(shares, axis=0)])
+            before: Ints = self._before[step]
+        return before
 
     def layout(self, step: int) -> tuple[Ints, Ints]:
         """(objective, number) of each sequence of the step's batch, both (batch,); `number` counts the objective's
-        sequences since the run began. Objectives are spread evenly over the batch, and so over ranks."""
-        shares, first = self._shares(step), self.counts(step)
+        sequences since the run began. Objectives are spread evenly over the batch, and so over ranks.
+
+        Raises SamplerError for a step at which no objective has a weight.
+        """
+        first = self.counts(step)
+        shares = self.counts(step + 1) - first
+        if not shares.any():
+            raise SamplerError(f"no objective has a weight above 0 at step {step + 1}; let one keep some")
         objective = np.repeat(np.arange(len(shares)), shares)
         within = np.arange(len(objective)) - np.repeat(np.cumsum(shares) - shares, shares)
         if np.count_nonzero(shares) > 1:
@@ -64,17 +74,19 @@ class Mixture:
             objective, within = objective[order], within[order]
         return objective, first[objective] + within
 
-    def _shares(self, step: int) -> Ints:
-        """(objectives,) sequences of each in a step; their sum is the batch."""
-        batch, weights = self.batch(step), np.asarray(self.weights(step), np.float64)
-        if len(weights) == 1:
-            return np.array([batch])
-        if not weights.sum() > 0:
-            raise SamplerError(f"no objective has a weight above 0 at step {step + 1}; let one keep some")
-        bounds = batch * np.cumsum(weights) / weights.sum()
-        below = np.ceil(bounds - (self._phase + step * _GOLDEN) % 1.0).clip(0, batch).astype(np.int64)
-        below[np.flatnonzero(weights)[-1] :] = batch  # whatever rounding did to the last bound
-        shares: Ints = np.diff(below, prepend=0)
+    def _shares(self, steps: Ints) -> Ints:
+        """(steps, objectives) sequences of each; their sum is the step's batch, or 0 where nothing has a weight."""
+        batch = np.array([self.batch(step) for step in steps.tolist()])[:, None]
+        weights = np.array([self.weights(step) for step in steps.tolist()], np.float64)
+        if weights.shape[1] == 1:
+            return batch
+        bounds = np.cumsum(weights, axis=1)
+        whole = bounds[:, -1:]
+        offset = (self._phase + steps[:, None] * _GOLDEN) % 1.0
+        below = np.ceil(batch * (bounds / np.where(whole > 0, whole, 1)) - offset).clip(0, batch).astype(np.int64)
+        below[:, -1:] = batch  # also where rounding lost the last point
+        below *= whole > 0
+        shares: Ints = np.diff(below, axis=1, prepend=0)
         return shares
 
 

@@ -123,14 +123,19 @@ class Shelf:
         return self.folder / f".{tag_of(step)}"
 
     def complete(self, written: Path, seal: dict[str, Any]) -> Path:
-        """Seal a folder of `begin`, whose files are on the disk already, give it its name, and drop old ones."""
+        """Seal a folder of `begin`, whose files are on the disk already, give it its name, and drop old ones.
+
+        A step that has a checkpoint keeps the one it has: between two of them there would be none.
+        """
         write_durably(written / COMPLETE, json.dumps(seal, sort_keys=True))
         for folder in {path.parent for path in written.rglob("*")}:
             sync_folder(folder)
         target = self.folder / written.name.removeprefix(".")
-        if target.exists():
-            discard(target)
-        written.rename(target)
+        if (target / COMPLETE).is_file():
+            shutil.rmtree(written)
+        else:
+            shutil.rmtree(target, ignore_errors=True)
+            written.rename(target)
         sync_folder(self.folder)
         write_durably(self.folder / LATEST, target.name)
         self._prune(target.name)

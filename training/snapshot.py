@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.distributed as dist
 
 from gristmill.lake import hash_file
 
@@ -28,6 +29,8 @@ class Snapshot:
             engine.save_checkpoint(str(folder.parent), tag=folder.name, client_state={}, save_latest=False)
         finally:
             engine.checkpoint_engine = own
+        if tied := tied_layers(engine):
+            self.tensors(tied.state_dict(), tied_file(folder))
 
     def tensors(self, state: Any, path: Path) -> None:
         """Add a file of torch's."""
@@ -62,6 +65,16 @@ def sync_file(path: Path) -> None:
     """Flush a file's bytes to the disk."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
+
+
+def tied_layers(engine: Any) -> torch.nn.ModuleDict | None:
+    """The layers that pipeline stages share, of which DeepSpeed saves none; None without any on this rank."""
+    return getattr(engine.module, "tied_modules", None) or None
+
+
+def tied_file(folder: Path) -> Path:
+    """Where a checkpoint has this rank's tied layers."""
+    return folder / f"tied-{dist.get_rank():05d}.pt"
 
 
 class _Collector:

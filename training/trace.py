@@ -51,7 +51,7 @@ def _request(profile: Profile, run: str) -> dict[str, Any]:
 def _sampler(lake: Lake, profile: Profile, request: dict[str, Any], config: PretrainConfig) -> Sampler:
     """The run's own. A verdict that turned bad since hides nothing: it is then that one wants to look."""
     maps = profile.work_dir / "tokens"
-    stream = mapped_stream(lake, request["tokens"], "train", maps)
+    stream = mapped_stream(lake, request["tokens"], "train", maps, profile.objects)
     return build_sampler(
         config.objectives, stream, maps, vocabulary=request["vocabulary"], length=config.sequence_length,
         batch=config.batch_at, seed=config.seed,

@@ -75,7 +75,7 @@ def train(folder: Path) -> None:
 
     # Data. Refused here, too, without an approving verdict on exactly this digest.
     maps = profile.work_dir / "tokens"
-    stream = approved_stream(lake, request["tokens"], "train", maps)
+    stream = approved_stream(lake, request["tokens"], "train", maps, profile.objects)
     sampler = build_sampler(
         config.objectives, stream, maps, vocabulary=request["vocabulary"], length=config.sequence_length,
         batch=config.batch_at, seed=config.seed,

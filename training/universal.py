@@ -22,6 +22,7 @@ import torch
 import torch.distributed as dist
 
 from training.shelf import CheckpointError
+from training.snapshot import tied_file, tied_layers
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 GROUPS = "parameters.json"
@@ -41,6 +42,11 @@ class Layout:
     optimizer: str = "adamw"
     offload: str = "none"
 
+    @property
+    def tells_no_names(self) -> bool:
+        """Whether an optimizer's state is saved by number alone, though it can be converted."""
+        return self.zero_stage == 0 and self.precision == "fp32" and self.pipeline == self.tensor == 1
+
     def __str__(self) -> str:
         return (
             f"{self.ranks} ranks, ZeRO stage {self.zero_stage}, tensor {self.tensor}, pipeline {self.pipeline}, "
@@ -53,23 +59,22 @@ def check(saved: Layout, wanted: Layout) -> None:
     the nearest that can."""
     if saved == wanted:
         return
-    same = f"resume with {saved}"
-    reasons = {
-        "the pipeline's stages are saved by layer, and only the same stages can load them": (
-            saved.pipeline > 1 or wanted.pipeline > 1, same),
-        "shards of tensor-parallel layers are converted for the same degree alone": (
-            saved.tensor > 1 or wanted.tensor > 1, same),
-        "an optimizer that was offloaded to NVMe is saved as its ranks swapped it out": (
-            "nvme" in (saved.offload, wanted.offload), same),
-        f"DeepSpeed converts Adam's two moments, not the state of {saved.optimizer}": (
-            saved.optimizer != "adamw", same),
-        "stage 0 keeps no fp32 copy of the weights apart from them": (
-            saved.zero_stage != wanted.zero_stage and 0 in (saved.zero_stage, wanted.zero_stage)
-            and wanted.precision != "fp32", "use stage 1 in place of 0" if wanted.zero_stage == 0 else same),
-    }  # fmt: skip
-    for reason, (applies, cure) in reasons.items():
+    stages = {saved.zero_stage, wanted.zero_stage}
+    reasons = [
+        ("the pipeline's stages are saved by layer, and only the same stages can load them",
+         saved.pipeline > 1 or wanted.pipeline > 1),
+        ("shards of tensor-parallel layers are converted for the same degree alone",
+         saved.tensor > 1 or wanted.tensor > 1),
+        ("an optimizer that was offloaded to NVMe is saved as its ranks swapped it out",
+         "nvme" in (saved.offload, wanted.offload)),
+        (f"DeepSpeed converts Adam's two moments, not the state of {saved.optimizer}",
+         saved.optimizer != "adamw" and stages != {0}),
+        ("DeepSpeed's stage 0 keeps no fp32 copy of the weights that another stage could read",
+         0 in stages and stages != {0} and wanted.precision != "fp32"),
+    ]  # fmt: skip
+    for reason, applies in reasons:
         if applies:
-            raise CheckpointError(f"a checkpoint of {saved} cannot go on with {wanted}: {reason}; {cure}")
+            raise CheckpointError(f"a checkpoint of {saved} cannot go on with {wanted}: {reason}; resume with {saved}")
 
 
 def load(engine: Any, folder: Path, saved: Layout, wanted: Layout) -> bool:
@@ -121,7 +126,7 @@ def convert(folder: Path, target: Path, stage: int, wanted: Layout) -> None:
 
 
 def parameter_names(engine: Any) -> list[list[str]]:
-    """Names of the parameters of each group of a stage 0 engine's optimizer, in its order."""
+    """Names of the parameters of each group of a stage 0 engine's optimizer in fp32, in its order."""
     names = {id(parameter): name for name, parameter in engine.module.named_parameters()}
     return [[names[id(parameter)] for parameter in group["params"]] for group in _groups(engine)]
 
@@ -191,6 +196,8 @@ def _load(engine: Any, folder: Path, **options: Any) -> None:
     path, _ = engine.load_checkpoint(str(folder.parent), tag=folder.name, **options)
     if path is None:
         raise CheckpointError(f"DeepSpeed did not load {folder}; see its log above")
+    if tied := tied_layers(engine):
+        tied.load_state_dict(_read(tied_file(folder)))
 
 
 def _groups(engine: Any) -> list[dict[str, Any]]:

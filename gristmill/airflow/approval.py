@@ -70,7 +70,7 @@ class ApprovalOperator(HITLOperator):
         verdict = self._verdict(context, lake)
         given = verdicts.answer_to(lake, verdict)
         if verdict.outcome == "warn" and (given is None or given.via == "time-out"):
-            self._ask(context, profile, verdict)
+            self._ask(context, profile, lake, verdict)
         _require(lake, verdict)
         self.log.info("approved: %s", given or "every check passed")
 
@@ -94,10 +94,11 @@ class ApprovalOperator(HITLOperator):
         _require(lake, verdict)
         self.log.info("approved: %s", given)
 
-    def _ask(self, context: Context, profile: Profile, verdict: Verdict) -> None:
+    def _ask(self, context: Context, profile: Profile, lake: Lake, verdict: Verdict) -> None:
         """Put the request and park the task: raises TaskAwaitingInput."""
         from gristmill.airflow import request_text
 
+        self._require_first_request(context, lake, verdict)
         hours, scope = profile.airflow.approval_hours, scope_of(context, self.scope)
         link = report_url(context["dag_run"].run_id, self.scope)
         # Set here and not before: what is set before is read as a template, and names in it may be crawled.
@@ -111,6 +112,20 @@ class ApprovalOperator(HITLOperator):
             # The answer belongs to what was shown, whatever is judged meanwhile.
             waiting.kwargs = {"evidence": verdict.digest}
             raise
+
+    def _require_first_request(self, context: Context, lake: Lake, verdict: Verdict) -> None:
+        """Airflow shows a task's first request again, whatever it is given later: an answer to a newer verdict would be
+        one to figures that nobody saw. Raises AirflowFailException then."""
+        from gristmill.lake import sha256_json
+
+        run = context["dag_run"]
+        shown = f"requests/{sha256_json([run.dag_id, run.run_id, self.task_id])}.json"
+        lake.storage.put_if_absent(shown, verdict.digest.encode())
+        if lake.storage.get(shown) != verdict.digest.encode():
+            raise AirflowFailException(
+                "it was judged anew since this task asked, and Airflow would show the old figures; answer with "
+                "`gristmill verdict approve` or `reject` and clear this task, or start a new run"
+            )
 
     def _verdict(self, context: Context, lake: Lake) -> Verdict:
         """The current verdict on what the gate of this run judged."""

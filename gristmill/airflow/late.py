@@ -1,4 +1,4 @@
-"""Late runs: Airflow's deadline of crawl_snapshot calls the profile's notifiers."""
+"""Late runs: Airflow's deadline of crawl_snapshot and pretrain calls the profile's notifiers."""
 
 from __future__ import annotations
 

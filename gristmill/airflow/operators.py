@@ -23,6 +23,7 @@ from gristmill.airflow.links import ReportLink, report_url
 from gristmill.children import start
 from gristmill.errors import EXIT_GATE_BLOCKED, EXIT_USER_ERROR
 from gristmill.printable import printable
+from gristmill.scores import ALL, among
 
 
 class StageFailed(RuntimeError):
@@ -183,13 +184,13 @@ def scope_of(context: Context, scope: str) -> str:
 
 
 def digests_of(context: Context, inputs: Mapping[str, str], allow_missing: bool = False) -> dict[str, str]:
-    """Digest of each input (dataset -> task), one look-up per upstream task."""
+    """Digest of each input (dataset -> task), one look-up per upstream task; of `score:*`, all scores there are."""
     outputs = {task: context["ti"].xcom_pull(task_ids=task) or {} for task in sorted(set(inputs.values()))}
     found = {name: outputs[task][name] for name, task in inputs.items() if name in outputs[task]}
-    if not allow_missing and (missing := sorted(set(inputs) - set(found))):
+    if not allow_missing and (missing := sorted(set(inputs) - set(found) - {ALL})):
         names = ", ".join(missing)
         raise AirflowFailException(f"no digest of {names} from the tasks before; clear and rerun those")
-    return found
+    return found | (among(outputs[inputs[ALL]]) if ALL in inputs else {})
 
 
 def send_gate_alert(subject: str, scope: str, link: str) -> None:

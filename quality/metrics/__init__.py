@@ -41,7 +41,7 @@ def snapshot_metrics(
     table_metrics(metrics, LakeTables(lake, digests), Listing.of(lake, snapshot))
     schemas(metrics, lake, digests)
     metrics.series("deduplicate", "boilerplate_pages", "line", frequent_lines(lake, digests))
-    _audit(metrics, lake, digests)
+    audit_metrics(metrics, lake, digests)
     safety(metrics, lake, digests["corpus"], evaluation)
     return metrics.table()
 
@@ -55,7 +55,7 @@ def table_metrics(metrics: Metrics, tables: Tables, listing: Listing) -> None:
     curate(metrics, tables)
 
 
-def _audit(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
+def audit_metrics(metrics: Metrics, lake: Lake, digests: Mapping[str, str]) -> None:
     """The deduplication audit; what it accuses is named, each pair by its two doc_ids."""
     found = audit(lake, digests)
     wrong = [removal for removal in found.removals if removal.wrong]

@@ -52,18 +52,19 @@ def _ranges(metrics: Metrics, table: pa.Table) -> None:
 
 
 def _shards(metrics: Metrics, tables: Tables) -> None:
-    """Bytes of the shards that are farthest from the mean, and how much the largest is above it."""
-    sizes = {
-        unit: float(pc.sum(tables.read_unit("corpus", unit, ["bytes"]).column("bytes")).as_py() or 0)
-        for unit in tables.units("corpus")
-    }
+    """Bytes of the shards that are farthest from the mean, and how much the largest is above it without its longest
+    document: a document is never cut, and a sound cut is at most one document above the mean."""
+    columns = {unit: tables.read_unit("corpus", unit, ["bytes"]).column("bytes") for unit in tables.units("corpus")}
+    sizes = {unit: float(pc.sum(column).as_py() or 0) for unit, column in columns.items()}
+    longest = {unit: float(pc.max(column).as_py() or 0) for unit, column in columns.items()}
     mean = sum(sizes.values()) / len(sizes) if sizes else 0
     worst = sorted(sizes, key=lambda unit: (-abs(sizes[unit] - mean), unit))
     named = [(unit, sizes[unit]) for unit in worst[:WORST]]
     rest = [("(rest)", sum(sizes[unit] for unit in worst[WORST:]))] if worst[WORST:] else []
     metrics.series("curate", "bytes", "shard", [*sorted(named), *rest])
     metrics.total("curate", "shards", len(sizes))
-    metrics.total("curate", "shard_unevenness", max(sizes.values()) / mean if len(sizes) > 1 and mean else None)
+    largest = max((sizes[unit] - longest[unit] for unit in sizes), default=0.0)
+    metrics.total("curate", "shard_unevenness", largest / mean if len(sizes) > 1 and mean else None)
 
 
 def _content(metrics: Metrics, tables: Tables, corpus: pa.Table) -> None:

@@ -100,13 +100,13 @@ def funnel(title: str, steps: Sequence[tuple[str, float, float]], losses: str = 
 @lru_cache(maxsize=64)
 def _funnel(title: str, steps: tuple[tuple[str, float, float], ...], losses: str) -> Chart:
     top = max((left + took for _, left, took in steps), default=0.0) or 1.0
-    width, height = 760, ROW * max(1, len(steps)) + 32
-    with drawing.canvas(width, height) as canvas:
-        axes = drawing.quiet_axes(canvas, (0.25, 0.01, 0.59, 0.98 - 22 / height))
+    height = ROW * max(1, len(steps)) + 32
+    with drawing.canvas(WIDTH, height) as canvas:
+        axes = drawing.quiet_axes(canvas, (0.36, 0.01, 0.4, 0.98 - 22 / height))
         for row, (_, left, took) in enumerate(steps):
             axes.barh(row, left, height=0.7, color=BLUE, clip_on=False, linewidth=0)
             axes.barh(row, took, left=left, height=0.7, color=ORANGE, clip_on=False, linewidth=0)
-            words = f"−{figure(took)}" if took else figure(left)
+            words = f"{figure(left)} (−{figure(took)})" if took else figure(left)
             axes.text(left + took + top * 0.012, row, words, va="center", color=MUTED)
         axes.set_xlim(0, top)
         axes.set_ylim(len(steps) - 0.5, -0.5)
@@ -121,21 +121,24 @@ def _funnel(title: str, steps: tuple[tuple[str, float, float], ...], losses: str
 def changes(title: str, values: Sequence[tuple[str, float]]) -> Chart:
     """Changes as shares: bars to the left for less, to the right for more."""
     rows = [(safe(label, LABEL), float(value)) for label, value in values]
-    top = max((abs(value) for _, value in rows), default=0.0) or 1.0
+    low = min((value for _, value in rows if value < 0), default=0.0)
+    high = max((value for _, value in rows if value > 0), default=0.0)
+    if low == high:
+        high = 1.0
     height = ROW * max(1, len(rows)) + 10
     with drawing.canvas(WIDTH, height) as canvas:
         axes = drawing.quiet_axes(canvas, (0.53, 0.01, 0.33, 0.98))
         for row, (_, value) in enumerate(rows):
             axes.barh(row, value, height=0.68, color=BLUE if value >= 0 else ORANGE, clip_on=False, linewidth=0)
             side = 1 if value >= 0 else -1
-            axes.text(value + side * top * 0.03, row, _signed(value), va="center", color=MUTED,
+            axes.text(value + side * (high - low) * 0.02, row, _signed(value), va="center", color=MUTED,
                       ha="left" if side > 0 else "right")  # fmt: skip
         axes.axvline(0, color=GRID, linewidth=1.5, clip_on=False)
-        axes.set_xlim(-top, top)
+        axes.set_xlim(low, high)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xticks([])
         axes.set_yticks(range(len(rows)), [label for label, _ in rows])
-        axes.tick_params(axis="y", pad=58)
+        axes.tick_params(axis="y", pad=58 if low < 0 else 4)
         svg = drawing.to_svg(canvas, title, f"Bars of {len(rows)} changes; the table below has the figures.")
     return Chart(title, svg, ("", "change"), tuple((label, _signed(value)) for label, value in rows))
 

@@ -15,7 +15,7 @@ from quality.views.charts import Chart, bars, changes
 from quality.views.layout import page as layout
 from quality.views.links import Links
 from quality.views.measured import Measured, measured
-from quality.views.words import figure, percent, size
+from quality.views.words import figure, percent, points, size
 
 SHOWN = 15
 """Languages and rules of one chart: those that differ most."""
@@ -113,8 +113,11 @@ def compared(lake: Lake, left: Side, right: Side) -> dict[str, Any]:
         before, after = a.total(name), b.total(name)
         if before is None and after is None:
             continue
-        rows.append((words, write(before), write(after), _difference(before, after, write)))
-        if before and after is not None:
+        rows.append(
+            (words, write(before), write(after), _difference(before, after, points if write is percent else write))
+        )
+        # The change of a share is said in points, by the table: a share of a share reads like them and is not.
+        if before and after is not None and write is not percent:
             moved.append((words, after / before - 1))
     pairs = (
         ("Languages of the corpus, share", a.shares("language", "curate.documents"),

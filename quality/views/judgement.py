@@ -23,7 +23,7 @@ BADGES = {
     "rejected": ("✕", "Rejected"), "block": ("✕", "Blocked"), "error": ("?", "Could not be judged"),
     "none": (NOTHING, "Not judged"), "passed": ("✓", "passed"), "failed": ("✕", "failed"),
     "warned": ("!", "failed, warns"), "unmeasured": ("?", "not measured"), "info": (NOTHING, "too little data"),
-    "noted": ("i", "failed, noted"),
+    "noted": ("i", "for information"),
 }  # fmt: skip
 """State -> sign and words, so that no badge speaks by its colour alone."""
 
@@ -85,7 +85,7 @@ def _all_passed(checks: Sequence[Check]) -> str:
     if short:
         parts.append(f"{short} had too little data to judge")
     if noted:
-        parts.append(f"{noted} {'is' if noted == 1 else 'are'} for information only")
+        parts.append(f"{noted} {'is' if noted == 1 else 'are'} out of bounds, for information only")
     return ", ".join(parts)
 
 

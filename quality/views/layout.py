@@ -45,5 +45,5 @@ def _environment() -> Environment:
         "safe_text": words.safe, "figure": words.figure, "percent": words.percent, "bytes": words.size,
         "duration": words.duration, "moment": words.moment, "bounds": words.bounds,
     }  # fmt: skip
-    found.globals |= {"counted": words.counted, "badges": BADGES}
+    found.globals |= {"counted": words.counted, "decided": words.decided, "badges": BADGES}
     return found

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from gristmill.status import DUPLICATE_RULES
 from quality.views.charts import Chart, bars, columns, funnel
 from quality.views.measured import REST, Measured
+from quality.views.tokenised import Tokenised
+from quality.views.words import compact
 
 SHOWN = 12
 """Keys of one chart, the largest ones; the rest is one bar."""
 
 
-def flow(found: Measured) -> Chart | None:
-    """From the records that were read to the documents of the corpus."""
+def flow(found: Measured, tokens: Tokenised | None) -> Chart | None:
+    """From the records that were read to the documents of the corpus, and their tokens."""
     records, documents, kept = (found.total(n) for n in ("extract.records_in", "extract.out", "curate.documents"))
     if records is None or documents is None:
         return None
@@ -26,7 +28,11 @@ def flow(found: Measured) -> Chart | None:
     steps.append(("without duplicates", left - duplicates, duplicates))
     if kept is not None:
         steps.append(("in the corpus", kept, max(0.0, left - duplicates - kept)))
-    return funnel("From records to the corpus", steps)
+        if tokens is not None and tokens.request:
+            steps.append((f"as {compact(tokens.tokens)} tokens", tokens.documents, max(0.0, kept - tokens.documents)))
+        elif tokens is not None:
+            steps.append((f"≈ {compact(tokens.tokens)} tokens (estimate)", kept, 0.0))
+    return funnel("From records to tokens, in documents", steps)
 
 
 def removals(found: Measured) -> Chart | None:

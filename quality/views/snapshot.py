@@ -25,6 +25,7 @@ from quality.views.layout import page as layout
 from quality.views.lineage import cost, origins, policy, run_attempts, silent_rules
 from quality.views.links import Links
 from quality.views.measured import Measured, measured
+from quality.views.tokenised import BYTES_PER_TOKEN, tokenised
 
 CLUSTERS, MEMBERS = 8, 4
 """Clusters that are shown, and of each so many URLs."""
@@ -63,20 +64,24 @@ def subject(inputs: Mapping[str, str]) -> str | None:
 
 def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: str) -> dict[str, Any]:
     """What the template shows; a section whose datasets are missing is None or empty."""
-    found, records = measured(lake, inputs.get("metrics")), ledger.ended(lake, snapshot.id)
+    found, everything = measured(lake, inputs.get("metrics")), ledger.ended(lake)
+    records = [record for record in everything if record["scope"] == snapshot.id]
     documents = found.total("extract.out")
     judged = judgement(lake, snapshot.id, subject(inputs))
+    corpus = inputs.get("corpus")
+    tokens = tokenised(lake, everything, snapshot.id, corpus, found.total("curate.bytes")) if corpus else None
     return {
         "snapshot": snapshot, "run_id": run_id, "missing": [name for name in DATASETS if name not in inputs],
         "judged": judged, "checks": checks(judged), "total": found.totals,
-        "flow": pictures.flow(found), "removals": pictures.removals(found),
+        "flow": pictures.flow(found, tokens), "tokens": tokens, "bytes_per_token": BYTES_PER_TOKEN,
+        "removals": pictures.removals(found),
         "mix": [c for c in (pictures.languages(found), pictures.lengths(found), *pictures.scores(found),
                             pictures.hosts(found)) if c],
         "clusters": pictures.clusters(found), "rejects": pictures.rejects(found),
         "personal": pictures.personal(found), "other_records": found.series("kind", "extract.other_records"),
         "lost_files": found.series("shard", "extract.lost_bytes", LOST_FILES),
         "not_measured": found.series("rule", "decide.not_measured"),
-        "training": training(lake, snapshot.id, inputs.get("corpus")),
+        "training": training(lake, snapshot.id, corpus),
         "rules": rules(lake, snapshot.id, inputs, documents), "never_fired": never_fired(lake, inputs),
         "silent": silent_rules(records, inputs.get("decisions")),
         "duplicates": _section(inputs, ("duplicates", "documents"), lambda d, t: largest_clusters(lake, d, t)),
@@ -101,13 +106,14 @@ class ShownCheck:
 
 
 def checks(judged: Judgement) -> dict[str, list[tuple[str, list[ShownCheck]]]]:
-    """`open`: checks that did not pass, and `passed`: those that did, each by group."""
+    """`open`: checks that failed or could not be measured, `short`: those with too little data, `passed`: the others;
+    each by group."""
     if judged.verdict is None:
-        return {"open": [], "passed": []}
+        return {"open": [], "short": [], "passed": []}
     order = {id(check): place for place, check in enumerate(judged.verdict.failing)}
     found: dict[str, list[tuple[str, list[ShownCheck]]]] = {}
-    for name, wanted in (("open", False), ("passed", True)):
-        mine = [c for c in judged.verdict.checks if (c.status == "passed") == wanted]
+    for name, wanted in (("open", ("failed", "error")), ("short", ("info",)), ("passed", ("passed",))):
+        mine = [c for c in judged.verdict.checks if c.status in wanted]
         mine.sort(key=lambda check: order.get(id(check), len(order)))
         found[name] = [(heading, [_shown(c) for c in some]) for heading, some in grouped(mine)]
     # The group with the worst failure comes first.
@@ -145,7 +151,7 @@ def never_fired(lake: Lake, inputs: Mapping[str, str]) -> list[str]:
 def repeated_lines(lake: Lake, inputs: Mapping[str, str], found: Measured) -> list[dict[str, Any]]:
     """The most frequent lines that many pages of a host share, read from one document each."""
     lines = found.series("line", "deduplicate.boilerplate_pages")
-    return examples_of_lines(lake, inputs["documents"], lines) if "documents" in inputs else []
+    return examples_of_lines(lake, inputs["documents"], inputs.get("pii"), lines) if "documents" in inputs else []
 
 
 def training(lake: Lake, snapshot: str, corpus: str | None) -> list[Mapping[str, Any]]:

@@ -50,6 +50,11 @@ def percent(value: object) -> str:
     return f"{100 * value:.1f} %" if value == 0 or abs(value) >= 0.0005 else f"{100 * value:.2g} %"
 
 
+def points(value: object) -> str:
+    """A difference of shares in percentage points; a dash for one that was not measured."""
+    return percent(value).replace(" %", " points")
+
+
 def size(value: object) -> str:
     """Bytes in the largest decimal unit of which there is one."""
     if not isinstance(value, int | float):
@@ -81,6 +86,17 @@ def moment(text: object) -> str:
 def counted(count: int, thing: str) -> str:
     """`1 check`, `2 checks`."""
     return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
+def decided(rule: str, value: object, threshold: object) -> str:
+    """What a rule saw in a document that it removed."""
+    if rule == "exact_duplicate":
+        return "another document has the same text"
+    if rule == "url_duplicate":
+        return "another document has the same address"
+    if rule == "near_duplicate":
+        return f"another document is like it: similarity {figure(value)}, removed from {figure(threshold)} on"
+    return f"value {figure(value)}, threshold {figure(threshold)}"
 
 
 def bounds(bound: Mapping[str, Any]) -> str:

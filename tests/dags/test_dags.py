@@ -112,8 +112,9 @@ def test_gates_approvals_and_reports_link_to_the_report(bag: dict[str, Any]) -> 
     }  # fmt: skip
 
 
-def test_a_snapshot_that_takes_too_long_is_noticed(bag: dict[str, Any]) -> None:
-    assert bag["dags"]["crawl_snapshot"]["deadlines"] == ["late"]
+@pytest.mark.parametrize("dag", ["crawl_snapshot", "pretrain"])
+def test_a_run_that_takes_too_long_is_noticed(bag: dict[str, Any], dag: str) -> None:
+    assert bag["dags"][dag]["deadlines"] == ["late"]
 
 
 def test_every_task_that_fails_is_told(bag: dict[str, Any]) -> None:

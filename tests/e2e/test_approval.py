@@ -1,11 +1,11 @@
-"""A warning through a real scheduler: who may answer, what an answer needs, and what it lets through."""
+"""A warning through a real scheduler and its UI: who may answer, what an answer needs, and what it lets through."""
 
 from __future__ import annotations
 
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -14,6 +14,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 import yaml
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from gristmill import release
 from gristmill.approvals import answers
@@ -28,11 +30,14 @@ from gristmill.service.client import JSON, Client, ServiceError
 from gristmill.service.home import Home
 from quality.report import pointers
 from tests.e2e.conftest import CRAWL, SNAPSHOTS, Mill, _first_members, write_profile
+from tests.e2e.people import keep_picture, log_in, text, wait
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.browser]
 
 USERS = {"admin": "admin", "rita": "user", "vera": "viewer"}
 RUN = "the+first:run"
+REQUEST = f"/dags/crawl_snapshot/runs/{quote(RUN, safe='')}/tasks/approval/required_actions"
+"""Where the UI shows the request and its form."""
 WARNINGS = {"snapshot": "extract.out", "tokens": "train.tokens", "model": "train.tokens"}
 PATIENCE_SECONDS = 240.0
 
@@ -47,27 +52,37 @@ class Waiting:
     def as_user(self, user: str) -> Client:
         return Client(self.mill.service.url, user, self.mill.home.password_of(user))
 
+    def asked(self, dag: str, task: str) -> JSON | None:
+        """The request of a task that waits for an answer."""
+        for found in self.mill.client.waiting_requests():
+            if (found["task_instance"]["dag_id"], found["task_instance"]["task_id"]) == (dag, task):
+                return found
+        return None
+
     def request(self, dag: str, task: str) -> JSON:
         """The request of a task, once it waits."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
-            for found in self.mill.client.waiting_requests():
-                if (found["task_instance"]["dag_id"], found["task_instance"]["task_id"]) == (dag, task):
-                    return found
+            if found := self.asked(dag, task):
+                return found
             time.sleep(0.2)
         raise AssertionError(f"{task} does not wait: {self.mill.client.runs(dag)}")
 
-    def answer(self, dag: str, task: str, option: str, reason: str) -> None:
-        """Answer as rita until it is taken: Airflow loses an answer that comes before its scheduler has seen that
-        the task waits, and asks again."""
-        asked = self.request(dag, task)["task_instance"]
+    def answer(self, dag: str, task: str, give: Callable[[JSON], None]) -> None:
+        """`give` an answer to the task that waits until it is taken: Airflow loses an answer that comes before its
+        scheduler has seen that the task waits, and asks again."""
+        waits = self.request(dag, task)["task_instance"]
         deadline = time.monotonic() + PATIENCE_SECONDS
-        self.as_user("rita").respond(asked, option, reason)
-        while (state := self.mill.states(dag, asked["dag_run_id"])[task]) not in ("success", "failed"):
+        give(waits)
+        while (state := self.mill.states(dag, waits["dag_run_id"])[task]) not in ("success", "failed"):
             assert time.monotonic() < deadline, state
-            if state == "awaiting_input":
-                self.as_user("rita").respond(asked, option, reason)
+            if self.asked(dag, task):
+                give(waits)
             time.sleep(0.5)
+
+    def respond(self, dag: str, task: str, option: str, reason: str) -> None:
+        """Answer as rita by Airflow's interface for programs."""
+        self.answer(dag, task, lambda waits: self.as_user("rita").respond(waits, option, reason))
 
     def clear(self) -> None:
         """Run what failed of the first run again."""
@@ -125,6 +140,17 @@ def waiting(tmp_path_factory: pytest.TempPathFactory, hook: tuple[str, list[JSON
         control.stop(home)
 
 
+def fill_in(browser: WebDriver, mill: Mill, option: str, reason: str) -> None:
+    """Open the request, type the reason, press the button."""
+    browser.get(mill.service.url + REQUEST)
+    button = f"[data-testid=hitl-option-{option}]"
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, button))
+    assert "Release snapshot tiny-A?" in text(browser)
+    browser.find_element(By.NAME, "element_reason").send_keys(reason)
+    keep_picture(browser, "approval")
+    browser.find_element(By.CSS_SELECTOR, button).click()
+
+
 def test_the_request_shows_the_failed_check_and_a_report_that_is_there(waiting: Waiting) -> None:
     request = waiting.request("crawl_snapshot", "approval")
     assert request["subject"] == "Release snapshot tiny-A?"
@@ -158,8 +184,24 @@ def test_a_viewer_and_a_user_who_was_not_asked_cannot_answer(waiting: Waiting, u
     assert refused.value.status == 403
 
 
+def test_a_stranger_is_shown_nothing_but_the_login(waiting: Waiting, browser: WebDriver) -> None:
+    waiting.request("crawl_snapshot", "approval")
+    browser.get(waiting.mill.service.url + REQUEST)
+    wait(browser, lambda: browser.find_elements(By.NAME, "password"))
+    assert "/auth/login" in browser.current_url
+    assert not [word for word in ("tiny-A", "planted", "Approve", "crawl_snapshot") if word in text(browser)]
+
+
+def test_a_viewer_presses_the_button_in_vain(waiting: Waiting, browser: WebDriver) -> None:
+    waiting.request("crawl_snapshot", "approval")
+    log_in(browser, waiting.mill, "vera")
+    fill_in(browser, waiting.mill, "Approve", "let me")
+    wait(browser, lambda: "Access Denied" in text(browser))
+    assert waiting.asked("crawl_snapshot", "approval")
+
+
 def test_an_approval_without_a_reason_approves_nothing(waiting: Waiting) -> None:
-    waiting.answer("crawl_snapshot", "approval", "Approve", " ")
+    waiting.respond("crawl_snapshot", "approval", "Approve", " ")
     assert waiting.mill.finish("crawl_snapshot", RUN)["state"] == "failed"
     [tries] = [t["try_number"] for t in waiting.mill.client.tasks("crawl_snapshot", RUN) if t["task_id"] == "approval"]
     log = "\n".join(waiting.mill.client.log("crawl_snapshot", RUN, "approval", tries))
@@ -168,58 +210,68 @@ def test_an_approval_without_a_reason_approves_nothing(waiting: Waiting) -> None
     assert answers(waiting.mill.lake, find(waiting.mill.lake, "tiny-A").verdict.digest) == []
 
 
-def test_a_rejection_ends_red_and_releases_nothing(waiting: Waiting) -> None:
+def test_an_approval_in_the_ui_releases(waiting: Waiting, browser: WebDriver) -> None:
     waiting.clear()
-    waiting.answer("crawl_snapshot", "approval", "Reject", "half the hosts are gone")
-    assert waiting.mill.finish("crawl_snapshot", RUN)["state"] == "failed"
-    states = waiting.mill.states("crawl_snapshot", RUN)
-    assert {name: states[name] for name in ("report", "approval", "release", "last_report", "finish")} == {
-        "report": "success", "approval": "failed", "release": "upstream_failed", "last_report": "success",
-        "finish": "upstream_failed",
-    }  # fmt: skip
+    waiting.request("crawl_snapshot", "approval")
     assert release.current(waiting.mill.lake, "tiny-A") is None
-    assert "rejected by rita" in waiting.mill.command("status").stdout
     assert waiting.mill.client.runs("corpus_ready") == []
+    log_in(browser, waiting.mill, "rita")
 
+    def approve(waits: JSON) -> None:
+        fill_in(browser, waiting.mill, "Approve", "they moved; compared by hand")
+        wait(browser, lambda: not waiting.asked("crawl_snapshot", "approval"))
 
-def test_an_approval_by_command_line_is_found_when_the_task_is_cleared(waiting: Waiting) -> None:
-    done = waiting.mill.command("verdict", "approve", "tiny-A", "--reason", "they moved", "--as", "rita")
-    assert done.returncode == 0, done.stderr
-    waiting.clear()
+    waiting.answer("crawl_snapshot", "approval", approve)
     assert waiting.mill.finish("crawl_snapshot", RUN)["state"] == "success"
+    verdict = find(waiting.mill.lake, "tiny-A").verdict
+    [given] = answers(waiting.mill.lake, verdict.digest)
+    assert (given.decision, given.who, given.via) == ("approve", "rita", "airflow")
     released = release.current(waiting.mill.lake, "tiny-A")
     assert released is not None
-    verdict = find(waiting.mill.lake, "tiny-A").verdict
-    given = answers(waiting.mill.lake, verdict.digest)
-    assert [(each.decision, each.via) for each in given] == [("reject", "airflow"), ("approve", "command line")]
     assert released.approval is not None
-    assert released.approval["who"].startswith("rita")
-    assert (released.approval["reason"], released.approval["evidence"]) == ("they moved", verdict.digest)
+    assert (released.approval["who"], released.approval["reason"]) == ("rita", "they moved; compared by hand")
+    assert released.approval["evidence"] == verdict.digest
 
 
-def test_what_was_approved_is_trained_once_its_own_gates_are_answered(waiting: Waiting) -> None:
-    mix = load_mix(waiting.mill.profile.mix)
-    run_id = request_id(waiting.mill.lake, mix)
+@pytest.fixture(scope="module")
+def training(waiting: Waiting) -> str:
+    """The id of the training run that the release starts."""
+    return request_id(waiting.mill.lake, load_mix(waiting.mill.profile.mix))
+
+
+def test_a_rejection_ends_red_and_starts_nothing_downstream(waiting: Waiting, training: str) -> None:
     request = waiting.request("pretrain", "approve_tokens")
-    assert request["subject"] == f"Train on the tokens of {run_id}?"
-    waiting.answer("pretrain", "approve_tokens", "Approve", "enough for a test")
+    assert request["subject"] == f"Train on the tokens of {training}?"
+    waiting.respond("pretrain", "approve_tokens", "Reject", "too few")
+    assert waiting.mill.finish("pretrain", training)["state"] == "failed"
+    states = waiting.mill.states("pretrain", training)
+    assert (states["approve_tokens"], states["train"], states["promote"]) == ("failed", *["upstream_failed"] * 2)
+    assert promoted(waiting.mill.lake, load_mix(waiting.mill.profile.mix).name) is None
+
+
+def test_an_approval_by_command_line_is_found_when_the_task_is_cleared(waiting: Waiting, training: str) -> None:
+    tokens = find(waiting.mill.lake, training).verdict
+    done = waiting.mill.command("verdict", "approve", training, "--reason", "enough for a test", "--as", "rita")
+    assert done.returncode == 0, done.stderr
+    given = answers(waiting.mill.lake, tokens.digest)
+    assert [(each.decision, each.via) for each in given] == [("reject", "airflow"), ("approve", "command line")]
+    waiting.mill.client.clear_failed("pretrain", training)
     waiting.request("pretrain", "approve_model")
-    done = waiting.mill.command("verdict", "approve", run_id, "--reason", "learns", "--as", "rita")
+    done = waiting.mill.command("verdict", "approve", training, "--reason", "learns", "--as", "rita")
     assert "the waiting run goes on" in done.stdout, done.stdout + done.stderr
-    assert waiting.mill.finish("pretrain", run_id)["state"] == "success"
-    model = promoted(waiting.mill.lake, mix.name)
-    assert model is not None
-    [given] = answers(waiting.mill.lake, find(waiting.mill.lake, run_id).verdict.digest)
-    assert (given.via, given.reason) == ("command line", "learns")
+    assert waiting.mill.finish("pretrain", training)["state"] == "success"
+    assert promoted(waiting.mill.lake, load_mix(waiting.mill.profile.mix).name) is not None
+    [given_model] = answers(waiting.mill.lake, find(waiting.mill.lake, training).verdict.digest)
+    assert (given_model.via, given_model.reason) == ("command line", "learns")
 
 
 def test_who_is_to_know_was_told_without_a_crawled_word(waiting: Waiting) -> None:
     events = [each["event"] for each in waiting.told]
-    assert events.count("late") == 1
     assert events.count("warn") == 3
-    [late] = [each for each in waiting.told if each["event"] == "late"]
+    late, late_training = (each for each in waiting.told if each["event"] == "late")
     assert "crawl_snapshot on tiny-A is late" in late["title"]
     assert late["link"] == f"{waiting.mill.service.url}/dags/crawl_snapshot/runs/{quote(RUN, safe='')}"
+    assert "pretrain on tiny-" in late_training["title"]
     for warning in (each for each in waiting.told if each["event"] == "warn"):
         assert "- planted (warn): " in warning["text"]
         assert "planted" in warning["text"]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import httpx
 import pytest
-from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from gristmill.release import current
 from gristmill.service.home import USER
+from tests.e2e.people import keep_picture, log_in, text, wait
 
 if TYPE_CHECKING:
     from gristmill.service.client import JSON
@@ -25,54 +22,14 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.airflow, pytest.mark.browser]
 
-OPTIONS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update",
-    "--disable-background-networking", "--disable-sync", "--window-size=1400,1000",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-)  # fmt: skip
-PATIENCE_SECONDS = 60
 VIEWER = "vera"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """Headless Chromium that can reach this machine only."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs Debian's packages chromium and chromium-driver; `make test` installs them")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(option)
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        yield found
-    finally:
-        found.quit()
 
 
 @pytest.fixture(scope="module")
 def person(browser: WebDriver, mill: Mill) -> WebDriver:
     """Logged in through the form."""
-    browser.get(mill.service.url)
-    wait(browser, lambda: browser.find_elements(By.NAME, "username"))
-    browser.find_element(By.NAME, "username").send_keys(USER)
-    browser.find_element(By.NAME, "password").send_keys(mill.home.password)
-    browser.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
-    wait(browser, lambda: "/auth/login" not in browser.current_url)
+    log_in(browser, mill, USER)
     return browser
-
-
-def wait(browser: WebDriver, condition: Callable[[], Any]) -> Any:
-    """What `condition` gives once it is true."""
-    # Between two pages an element may be gone.
-    patience = WebDriverWait(browser, PATIENCE_SECONDS, ignored_exceptions=[StaleElementReferenceException])
-    return patience.until(lambda _: condition())
-
-
-def text(browser: WebDriver) -> str:
-    return browser.find_element(By.TAG_NAME, "body").text
 
 
 def frame_address(browser: WebDriver) -> str:
@@ -100,6 +57,9 @@ def test_a_person_sees_the_dags_and_the_runs(person: WebDriver, mill: Mill, sche
     wait(person, lambda: all(dag in text(person) for dag in ("crawl_snapshot", "corpus_ready", "pretrain")))
     person.get(f"{mill.service.url}/dags/crawl_snapshot/runs")
     wait(person, lambda: all(run["dag_run_id"] in text(person) for run in scheduled.values()))
+    person.get(f"{mill.service.url}/dags/crawl_snapshot")
+    wait(person, lambda: "Created Asset Events" in text(person))
+    keep_picture(person, "airflow")
 
 
 def test_a_person_opens_a_report_from_the_list(person: WebDriver, mill: Mill, scheduled: dict[str, JSON]) -> None:

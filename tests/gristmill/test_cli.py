@@ -139,7 +139,7 @@ def test_a_page_is_explained_or_its_neighbours_named(
 ) -> None:
     mill.release("a", date(2026, 3, 1))
     assert main(["explain", "https://a.example/short", *profile]) == 0
-    assert "removed: too_short, value 3, threshold 200" in capsys.readouterr().out
+    assert "removed by too_short: its value is 3, below the bound of 200" in capsys.readouterr().out
     assert main(["explain", "--json", "https://a.example/gone", *profile]) == 0
     assert json.loads(capsys.readouterr().out)[0]["reason"] == "http_status"
     assert main(["explain", "https://a.example/shrt", *profile]) == 1

@@ -48,10 +48,27 @@ def test_lines_are_counted_by_documents_of_a_host(mill: Any) -> None:
     second = 1 << OFFSET_BITS
     found = frequent_lines(mill.lake, mill.digests)
     assert found == [("a.example 0:1", 2), ("b.example 100:0", 1), (f"a.example {second}:9", 1)]
-    shown = examples(mill.lake, mill.digests["documents"], [(key, float(pages)) for key, pages in found])
+    publish(mill, "pii", [{"doc_id": d} for d in (0, 100, second)])
+    named = [(key, float(pages)) for key, pages in found]
+    shown = examples(mill.lake, mill.digests["documents"], mill.digests["pii"], named)
     assert [(row["host"], row["pages"], row["text"]) for row in shown] == [
         ("a.example", 2, "seven"), ("b.example", 1, "seven"), ("a.example", 1, "eight"),
     ]  # fmt: skip
+
+
+def test_personal_data_in_a_shared_line_is_masked(mill: Any) -> None:
+    text = "Über\nask ann@one.org\nor bob@two.org"
+    spans = []
+    for address in ("ann@one.org", "bob@two.org"):
+        start = text.encode().index(address.encode())
+        spans.append({"type": 0, "start": start, "end": start + len(address)})
+    publish(mill, "documents", [{"doc_id": 0, "host": "a.example", "text": text}])
+    publish(mill, "pii", [{"doc_id": 0, "pii_spans": spans}])
+    lines = [("a.example 0:1", 2.0), ("a.example 0:2", 1.0)]
+    documents, pii = mill.digests["documents"], mill.digests["pii"]
+    assert [row["text"] for row in examples(mill.lake, documents, pii, lines)] == ["ask [email]", "or [email]"]
+    unknown = [row["text"] for row in examples(mill.lake, documents, None, lines)]
+    assert unknown == ["", ""], "nobody looked for personal data in it"
 
 
 def test_the_most_frequent_lines_alone_are_named(mill: Any) -> None:

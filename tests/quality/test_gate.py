@@ -28,7 +28,7 @@ Mills = Callable[..., Any]
 
 RUN = {
     "loss_first": 8.3, "loss_last": 5.9, "tokens": 1000, "parameters": 10,
-    "bpb": {"model": 2.6, "untrained": 3.7, "unigram": 3.2},
+    "bpb": {"model": 2.6, "untrained": 3.7, "unigram": 3.2}, "held_out_bytes": {"en": 8_000_000},
 }  # fmt: skip
 
 STRICT = ("decide.kept_of_documents, min: 0.02, max: 1, least: 50", "decide.kept_of_documents, min: 0.9")

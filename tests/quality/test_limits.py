@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import median
 from typing import Any
 
@@ -9,19 +10,23 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from gristmill.verdicts import Check
 from quality.bounds import Allowed, Bound, Spread
 from quality.expectations import judge
-from quality.limits import Figures, limits
+from quality.limits import KEPT_CHANCE, Figures, least_by_chance, limits
 from quality.metrics import Metrics
 
 LARGE = 10**9
 """Documents enough for chance to be nothing."""
 
+SMALL: dict[str, Any] = {"scope": "key", "floor": 0.05, "wide": 0.2, "noise": 4, "absent": 0, "keep": 0.3}
 
-def table(value: float | None = None, count: int = LARGE, **keys: tuple[float, int]) -> pa.Table:
+
+def table(value: float | None = None, count: int = LARGE, hosts: int = 1000, **keys: tuple[float, int]) -> pa.Table:
     metrics = Metrics()
+    metrics.total("extract", "hosts", hosts)
     metrics.total("s", "x", value, count)
     metrics.shares("s", "x", "key", [(key, *row) for key, row in keys.items()])
     return metrics.table()
@@ -90,7 +95,7 @@ def test_few_documents_widen_the_bound_by_their_chance() -> None:
 @pytest.mark.parametrize("absent", [0, None])
 def test_a_key_below_the_floor_may_not_fall_below_the_part_that_is_kept(absent: float | None) -> None:
     past = [table(0, 50_000, a=(0.9, 45_000), b=(0.04, 2000))] * 3
-    small: dict[str, Any] = {"scope": "key", "floor": 0.05, "wide": 0.2, "noise": 4, "absent": absent, "keep": 0.3}
+    small = {**SMALL, "absent": absent}
     half = table(0, 50_000, a=(0.9, 45_000), b=(0.02, 1000))
     little = table(0, 50_000, a=(0.9, 45_000), b=(0.001, 50))
     for before in (past, past[:2]):
@@ -102,11 +107,46 @@ def test_a_key_below_the_floor_may_not_fall_below_the_part_that_is_kept(absent: 
 
 
 def test_few_documents_or_a_share_that_always_changed_explain_a_key_that_is_gone() -> None:
-    settings: dict[str, Any] = {"scope": "key", "floor": 0.05, "noise": 4, "absent": 0, "keep": 0.3}
-    assert check(table(0, 200), [table(0, 200, b=(0.04, 8))] * 3, **settings).status == "passed"
+    assert check(table(0, 200), [table(0, 200, b=(0.04, 200))] * 3, **SMALL).status == "passed"
     shares = (0.02, 0.06, 0.04, 0.05, 0.03)
     changing = [table(0, LARGE, b=(share, LARGE)) for share in shares]
-    assert check(table(0, LARGE), changing, **settings).status == "passed"
+    assert check(table(0, LARGE), changing, **SMALL).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("now", "status"),
+    [
+        (table(0, 500), "failed"),
+        (table(0, 50_000), "failed"),
+        (table(0, 100), "passed"),  # a fifth as large: 20 documents there say little
+        (table(0, 500, hosts=19), "passed"),  # of few hosts ten documents are one
+        (table(0, 500, b=(0.002, 500)), "failed"),
+        (table(0, 500, b=(0.02, 500)), "passed"),
+    ],
+)
+def test_a_key_that_vanishes_is_seen_with_a_single_release_where_the_crawl_is_large_enough(
+    now: pa.Table, status: str
+) -> None:
+    """It had 20 documents of 500 then."""
+    past = [table(0, 500, b=(0.04, 500))]
+    assert check(now, past, **SMALL).status == status
+    assert check(now, past, **{**SMALL, "keep": 0}).status == "passed"
+    assert check(now, past, **SMALL, material=0.05).status == "passed"
+
+
+def test_a_key_that_vanishes_from_a_crawl_of_few_hosts_is_seen_where_it_had_ten_times_the_documents() -> None:
+    assert check(table(0, 400, hosts=1), [table(0, 400, hosts=1, b=(0.1, 400))], **SMALL).status == "passed"
+    assert check(table(0, 4000, hosts=1), [table(0, 4000, hosts=1, b=(0.1, 4000))], **SMALL).status == "failed"
+
+
+@given(st.integers(1, 300), st.floats(0.1, 1))
+def test_the_least_by_chance_is_where_the_binomial_tail_is(had: int, size: float) -> None:
+    """Of documents of now and then together each is of now with probability size / (1 + size)."""
+    least = least_by_chance(had / 1000, 1000, size) * 1000 * size
+    whole, chance = math.floor(least), size / (1 + size)
+    assert binom.cdf(whole + 1, had + whole + 1, chance) >= KEPT_CHANCE * 0.999
+    if least > 0:
+        assert binom.cdf(whole, had + whole, chance) <= KEPT_CHANCE * 1.001
 
 
 def test_each_key_has_its_own_history_and_offenders_are_named_worst_first() -> None:

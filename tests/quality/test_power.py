@@ -5,21 +5,23 @@ docs/gates.md has the table of the sweep (python -m bench.gates).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from gristmill.profile import PROJECT
-from quality.bounds import Gates, load_gates
+from quality.bounds import Gates, Kind, load_gates
+from quality.expectations import Suite, conclude, prepare
 from quality.faults import DRIFT, FAULTS, VANISHED, Fault
-from quality.power import KEPT, population, resampled, stages
-from quality.sweep import ALARMS, CAUGHT, SEEDS, Trials, swept
+from quality.faults_texts import DrawnFault
+from quality.power import KEPT, UNITS, population, resampled, stages
+from quality.sweep import ALARMS, CAUGHT, DRAWN, HISTORY, SEEDS, Drawn, Trials, accused, caught, smallest, swept
 
 BY_CHECK = {fault.check: fault for fault in FAULTS}
-ELSEWHERE = {
-    "schemas", "audited removals", "removals below threshold", "twins overlooked", "twins kept", "ids accounted",
-    "secrets left", "personal data left", "evaluation sets", "rules that never fired",
-}  # fmt: skip
-"""Checks that read files and texts, whose faults are planted in the tests of their modules; and an information."""
+ALL_DRAWN = [pytest.param(kind, fault, id=fault.check) for kind, faults in DRAWN.items() for fault in faults]
+INFORMATION = {"rules that never fired"}
+"""A check that never fails a snapshot, and whose rules are silent in clean ones."""
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +31,15 @@ def gates() -> Gates:
 
 @pytest.fixture(scope="module")
 def trials(gates: Gates) -> Trials:
-    return Trials(gates, seeds=5)
+    return Trials(gates, seeds=3)
 
 
-def test_every_check_of_a_snapshot_has_a_fault_that_it_should_find(gates: Gates) -> None:
-    assert {bound.name for _, bound in gates.bounds("snapshot")} == {*swept(), *ELSEWHERE}
-    assert len(swept()) == len(set(swept()))
+def test_every_check_has_a_fault_that_it_should_find(gates: Gates) -> None:
+    planted = {kind: [fault.check for fault in faults] for kind, faults in DRAWN.items()}
+    planted["snapshot"] += [*swept(), *INFORMATION]
+    assert len(planted) == 3
+    for kind, checks in planted.items():
+        assert sorted(checks) == sorted(bound.name for _, bound in gates.bounds(kind))
 
 
 def test_a_resample_has_whole_hosts_and_copies_of_its_own_pages() -> None:
@@ -54,9 +59,34 @@ def test_equal_seeds_give_equal_tables() -> None:
     assert tables[0] == tables[1]
 
 
+def test_shards_are_cut_by_bytes_whatever_their_documents() -> None:
+    """No shard is more than half of its first and half of its last document above the mean."""
+    made = stages(resampled(population(1), np.random.default_rng(1)))
+    sizes = [made.read_unit("corpus", unit, ["bytes"]).column("bytes").to_numpy() for unit in made.units("corpus")]
+    mean = sum(size.sum() for size in sizes) / UNITS
+    assert len(sizes) == UNITS
+    assert all(abs(size.sum() - mean) <= max(size.max() for size in sizes) for size in sizes)
+
+
 def test_clean_snapshots_are_not_accused(trials: Trials) -> None:
     by_history = [fault.check for fault in DRIFT]
     assert {name: share for name, share in trials.false_alarms(by_history).items() if share} == {}
+
+
+def test_a_sweep_finds_what_great_expectations_finds(trials: Trials) -> None:
+    planted = BY_CHECK["kept share drift"].plant(trials.documents[-1], 0.2, np.random.default_rng(0)).metrics()
+    names = ["kept share drift", "language balance", "silent rules", "kept share", "lengths"]
+    cases = trials.judged(trials.seeds - 1, planted, names)
+    assert [accused([case]) for case in cases] == [check.status in ("failed", "error") for check in conclude(cases)]
+    assert {accused([case]) for case in cases} == {True, False}
+
+
+@pytest.mark.parametrize(("size", "accuses"), [(0, False), (1, True)])
+def test_a_strict_bound_excludes_its_limit(gates: Gates, size: float, accuses: bool, tmp_path: Path) -> None:
+    (fault,) = (fault for fault in DRAWN["model"] if fault.check == "loss fell")
+    suite: Suite = {"model": [bound for _, bound in gates.bounds("model") if bound.name == fault.check]}
+    cases = prepare(fault.plant(tmp_path, 0, size), suite, {})
+    assert accused(cases) == accuses == (conclude(cases)[0].status == "failed")
 
 
 @pytest.mark.parametrize(
@@ -67,14 +97,23 @@ def test_clean_snapshots_are_not_accused(trials: Trials) -> None:
     ],
 )  # fmt: skip
 def test_a_planted_fault_is_found(trials: Trials, check: str, size: float) -> None:
-    assert trials.caught(BY_CHECK[check], size) == 1
+    assert caught(trials, BY_CHECK[check], size) == 1
 
 
-@pytest.mark.parametrize("hosts", [850, pytest.param(3000, marks=pytest.mark.long)])
-def test_a_small_language_or_host_that_vanishes_from_a_larger_crawl_is_found(gates: Gates, hosts: int) -> None:
-    trials = Trials(gates, seeds=1, hosts=hosts)
-    assert trials.caught(VANISHED[hosts], 1.0) == 1
-    assert trials.false_alarms([VANISHED[hosts].check]) == {VANISHED[hosts].check: 0}
+@pytest.mark.parametrize("history", [1, HISTORY])
+def test_a_host_that_vanishes_is_found_with_a_single_release_before(gates: Gates, history: int) -> None:
+    trials = Trials(gates, seeds=1, hosts=850, history=history)
+    assert caught(trials, VANISHED[850], 1) == 1
+    assert trials.false_alarms([VANISHED[850].check]) == {VANISHED[850].check: 0}
+
+
+@pytest.mark.parametrize(("kind", "fault"), ALL_DRAWN)
+def test_a_fault_in_what_is_drawn_is_found_and_a_clean_draw_is_not_accused(
+    gates: Gates, kind: Kind, fault: DrawnFault
+) -> None:
+    drawn = Drawn(gates, kind, seeds=1)
+    assert caught(drawn, fault, fault.sizes[-1]) == 1
+    assert caught(drawn, fault, 0) == 0
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +124,35 @@ def sweep(gates: Gates) -> Trials:
 @pytest.mark.long
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.check)
 def test_each_gate_finds_its_fault_in_95_of_100_seeds(sweep: Trials, fault: Fault) -> None:
-    found = sweep.smallest(fault)
+    found = smallest(sweep, fault)
     assert found is not None
     assert found[1] >= CAUGHT
 
 
 @pytest.mark.long
-def test_each_gate_accuses_at_most_5_of_100_clean_snapshots(sweep: Trials) -> None:
-    assert max(sweep.false_alarms(swept()).values()) <= ALARMS
+@pytest.mark.parametrize(("kind", "fault"), ALL_DRAWN)
+def test_each_gate_finds_its_fault_in_what_is_drawn_and_seldom_accuses_a_clean_one(
+    gates: Gates, kind: Kind, fault: DrawnFault
+) -> None:
+    drawn = Drawn(gates, kind, SEEDS, seed=1)
+    found = smallest(drawn, fault)
+    assert found is not None
+    assert found[1] >= CAUGHT
+    assert caught(drawn, fault, 0) <= ALARMS
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("history", [1, HISTORY])
+def test_each_gate_accuses_at_most_5_of_100_clean_snapshots(gates: Gates, seed: int, history: int) -> None:
+    trials = Trials(gates, SEEDS, seed=seed, history=history)
+    assert max(trials.false_alarms(swept()).values()) <= ALARMS
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("history", [1, HISTORY])
+@pytest.mark.parametrize("hosts", VANISHED)
+def test_a_source_that_vanishes_from_a_larger_crawl_is_found(gates: Gates, hosts: int, history: int) -> None:
+    trials = Trials(gates, SEEDS, seed=1, hosts=hosts, history=history)
+    assert caught(trials, VANISHED[hosts], 1) >= CAUGHT
+    assert trials.false_alarms([VANISHED[hosts].check])[VANISHED[hosts].check] <= ALARMS

@@ -67,7 +67,8 @@ def test_a_decision_is_shown_with_value_threshold_and_what_stayed(reader: tuple[
     mill, client = reader
     words = Page(client.get(f"/samples/tiny/{key_of(mill)}").text).words
     assert "Removed by too_short : value 1, threshold 0.8" in words
-    assert "Removed as near_duplicate : similarity 1, removed from 0.8 on. What stayed: https://two.example/c" in words
+    assert "Removed by near_duplicate : another document is like it: similarity 1, removed from 0.8 on." in words
+    assert "What stayed: https://two.example/c" in words
     assert "Kept : no rule removed it" in words
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from selenium import webdriver
 from selenium.common.exceptions import (
     NoAlertPresentException,
     NoSuchElementException,
@@ -39,11 +37,6 @@ from tests.quality.views.test_accessibility import show_as, violations
 
 pytestmark = pytest.mark.browser
 
-OPTIONS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--window-size=1200,900",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-)  # fmt: skip
 PATIENCE_SECONDS = 30
 HOSTILE = [payload for payload in PAYLOADS if "\ud800" not in payload]
 FRAME = "allow-scripts allow-same-origin allow-forms allow-downloads"
@@ -146,24 +139,6 @@ def hostile_mill(folder: Path) -> Mill:
     return mill
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """Headless Chromium that can reach this machine only."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs Debian's packages chromium and chromium-driver; `make test` installs them")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(option)
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        yield found
-    finally:
-        found.quit()
-
-
 def wait_for(browser: WebDriver, selector: str, words: str) -> None:
     """Until an element of the page that is being loaded has these words."""
     gone = (NoSuchElementException, StaleElementReferenceException)
@@ -236,6 +211,17 @@ def test_samples_and_errors_violate_no_rule_of_wcag(browser: WebDriver, site: Si
             show_as(browser, scheme, width)
             assert violations(browser, page) == [], f"{name} {scheme} {width}"
     browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_paper_no_form_is_left_and_no_text_is_cut(browser: WebDriver, site: Site) -> None:
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    browser.get(site.samples)
+    assert [form for form in browser.find_elements(By.TAG_NAME, "form") if form.is_displayed()] == []
+    texts = browser.find_elements(By.CSS_SELECTOR, ".text")
+    assert len(texts) > 5
+    sizes = [(int(text.get_property("scrollHeight")), int(text.get_property("clientHeight"))) for text in texts]
+    assert [size for size in sizes if size[0] > size[1]] == []
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 @pytest.mark.parametrize("query", ["", "?stolen=yes"])

@@ -15,13 +15,14 @@ from torch import nn
 from training.batch import plain_batch
 from training.communication import start_processes
 from training.config import ModelConfig
-from training.engine import Engine, PlainEngine, build_engine
+from training.engine import Engine, build_engine
 from training.groups import OptimizerConfig
 from training.losses import Learner
 from training.model import Transformer
 from training.objectives.causal import CausalConfig
 from training.optimizer import build_optimizer
 from training.parallel import ParallelConfig
+from training.plain import PlainEngine
 
 MODEL = ModelConfig(layers=2, width=16, heads=2, kv_heads=1, hidden=24)
 OPTIMIZER = OptimizerConfig(kind="muon", learning_rate=0.01)
@@ -52,7 +53,7 @@ def engine(stage: int | None) -> Engine:
         return build_optimizer(module.named_parameters(), OPTIMIZER, MODEL.width, stage or 0)
 
     if stage is None:
-        return PlainEngine(learner, optimizer(learner), OPTIMIZER.clip_norm, 1024)
+        return PlainEngine(learner, optimizer, OPTIMIZER.clip_norm, 1024)
     return build_engine(learner, optimizer, ParallelConfig(zero_stage=stage, micro_batch=2), 4, OPTIMIZER.clip_norm)
 
 

@@ -1,36 +1,50 @@
-"""Checkpoints are whole or not there: every state that a kill or a bad disk can leave."""
+"""Saving and resuming, with an engine that writes two small shards as DeepSpeed does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import torch.distributed as dist
 
-from training.checkpoint import COMPLETE, CheckpointError, Checkpoints
+from training.checkpoint import Checkpoints, NotSaved, differences
+from training.events import Events, read_events
+from training.shelf import COMPLETE, CheckpointError, Shelf, tag_of
+from training.universal import Layout
 
-IDENTITY: dict[str, Any] = {"config": {"seed": 1}, "digests": {"tokens": "t" * 64}}
+IDENTITY: dict[str, Any] = {"config": {"seed": 1, "model": {"width": 8}}, "digests": {"tokens": "t" * 64}}
+
+
+class Writer:
+    """DeepSpeed's checkpoint engine."""
+
+    def save(self, state_dict: Any, path: str) -> None:
+        torch.save(state_dict, path)
 
 
 class Engine:
-    """Writes two shards as DeepSpeed does, in place; dies between them when told to."""
+    """Its state is a tensor, which changes at every step."""
 
-    def __init__(self) -> None:
-        self.state, self.loaded, self.dies = b"", "", False
+    module = None
 
-    def save_checkpoint(self, folder: str, tag: str, client_state: dict[str, int], save_latest: bool) -> None:
+    def __init__(self, value: float = 0.0) -> None:
+        self.state = torch.full((1000,), value)
+        self.checkpoint_engine = Writer()
+
+    def save_checkpoint(self, folder: str, tag: str, client_state: dict[str, Any], save_latest: bool) -> None:
         assert not save_latest
         for name in ("model.pt", "optimizer.pt"):
-            (Path(folder) / tag).mkdir(parents=True, exist_ok=True)
-            (Path(folder) / tag / name).write_bytes(self.state + str(client_state["step"]).encode())
-            if self.dies:
-                raise KeyboardInterrupt
+            self.checkpoint_engine.save({"tensor": self.state}, str(Path(folder) / tag / name))
 
-    def load_checkpoint(self, folder: str, tag: str) -> tuple[str, dict[str, int]]:
-        self.loaded = tag
-        return folder, {"step": int((Path(folder) / tag / "model.pt").read_bytes())}
+    def load_checkpoint(self, folder: str, tag: str) -> tuple[str, dict[str, Any]]:
+        self.state = torch.load(Path(folder) / tag / "model.pt")["tensor"]
+        return folder, {}
 
 
 @pytest.fixture(autouse=True)
@@ -40,85 +54,152 @@ def _alone() -> Iterator[None]:
     dist.destroy_process_group()
 
 
-def saved(folder: Path, *steps: int, keep: int = 3, **identity: Any) -> Checkpoints:
-    checkpoints = Checkpoints(folder, {**IDENTITY, **identity}, keep)
+@pytest.fixture(params=[False, True], ids=["at once", "asynchronous"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Checkpoints]:
+    """Makes the checkpoints of a run."""
+
+    def make(layout: Layout | None = None, **identity: Any) -> Checkpoints:
+        shelf = Shelf(tmp_path / "checkpoints", keep=2)
+        return Checkpoints(
+            shelf, {**IDENTITY, **identity}, layout or Layout(1, 1), Events(tmp_path), asynchronous=request.param
+        )
+
+    return make
+
+
+Made = Callable[..., Checkpoints]
+
+
+def saved(checkpoints: Checkpoints, *steps: int) -> Checkpoints:
     for step in steps:
-        checkpoints.save(Engine(), step)
+        checkpoints.save(Engine(step), {"step": step, "guard": {"ema": step / 2}})
+    checkpoints.wait()
     return checkpoints
 
 
-def tags(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def test_a_run_without_checkpoints_starts_anew(made: Made) -> None:
+    assert made().resume(Engine()) is None
 
 
-def test_a_run_without_checkpoints_starts_at_step_0(tmp_path: Path) -> None:
-    assert saved(tmp_path / "absent").resume(Engine()) == 0
+def test_a_run_goes_on_with_the_state_of_its_newest_checkpoint(made: Made, tmp_path: Path) -> None:
+    saved(made(), 2, 4)
+    engine = Engine()
+    assert made().resume(engine) == {"step": 4, "guard": {"ema": 2.0}}
+    assert float(engine.state[0]) == 4
+    assert [(row["event"], row["step"]) for row in read_events(tmp_path)] == [
+        ("saved", 2), ("saved", 4), ("resumed", 4)
+    ]  # fmt: skip
 
 
-def test_the_newest_complete_checkpoint_is_resumed_and_the_oldest_go(tmp_path: Path) -> None:
-    checkpoints, engine = saved(tmp_path, 2, 4, 10, keep=2), Engine()
-    assert checkpoints.resume(engine) == 10
-    assert engine.loaded == "step-00000010"
-    assert tags(tmp_path) == ["step-00000004", "step-00000010"]
+def test_what_the_run_does_after_save_is_not_in_the_checkpoint(made: Made) -> None:
+    checkpoints, engine = made(), Engine(3)
+    checkpoints.save(engine, {"step": 3})
+    engine.state.fill_(99)
+    checkpoints.wait()
+    resumed = Engine()
+    made().resume(resumed)
+    assert float(resumed.state[0]) == 3
 
 
-def test_a_checkpoint_whose_writer_was_killed_is_never_loaded(tmp_path: Path) -> None:
-    checkpoints, dying = saved(tmp_path, 2), Engine()
-    dying.dies = True
-    with pytest.raises(KeyboardInterrupt):
-        checkpoints.save(dying, 4)
-    assert "step-00000004" in tags(tmp_path)
-    assert checkpoints.resume(Engine()) == 2
-    checkpoints.save(Engine(), 4)
-    assert checkpoints.resume(Engine()) == 4
+def test_random_numbers_go_on_where_they_were(made: Made) -> None:
+    torch.manual_seed(5)
+    np.random.seed(5)
+    saved(made(), 2)
+    expected = torch.rand(3), np.random.rand(3)
+    made().resume(Engine())
+    assert torch.equal(torch.rand(3), expected[0])
+    assert np.array_equal(np.random.rand(3), expected[1])
 
 
-def test_a_checkpoint_that_was_never_sealed_goes_once_a_later_one_is(tmp_path: Path) -> None:
-    checkpoints, dying = saved(tmp_path, 2), Engine()
-    dying.dies = True
-    for step in (4, 9):
-        with pytest.raises(KeyboardInterrupt):
-            checkpoints.save(dying, step)
-    checkpoints.save(Engine(), 6)
-    assert tags(tmp_path) == ["step-00000002", "step-00000006", "step-00000009"]
+def test_the_seal_names_every_file_with_its_digest(made: Made, tmp_path: Path) -> None:
+    shelf = saved(made(), 2).shelf
+    seal, problem = shelf.inspect(tag_of(2))
+    assert problem is None
+    assert set(seal["files"]) == {"model.pt", "optimizer.pt", "rank-00000.json", "state.json"}
+    assert {path.name for path in (shelf.folder / tag_of(2)).iterdir()} == {*seal["files"], COMPLETE}
+    assert seal["digests"] == IDENTITY["digests"]
 
 
-def test_what_was_just_saved_is_kept_before_a_damaged_later_one(tmp_path: Path) -> None:
-    checkpoints = saved(tmp_path, 2, 9)
-    (tmp_path / "step-00000009" / "model.pt").write_bytes(b"rot")
-    saved(tmp_path, 4, keep=1)
-    assert checkpoints.resume(Engine()) == 4
+def test_a_damaged_checkpoint_is_passed_over_loudly(
+    made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = saved(made(), 2, 4).shelf
+    (shelf.folder / tag_of(4) / "model.pt").write_bytes(b"rot")
+    assert (made().resume(Engine()) or {})["step"] == 2
+    assert "step-00000004 is damaged and passed over" in capsys.readouterr().out
+    damaged = [row for row in read_events(tmp_path) if row["event"] == "damaged"]
+    assert [(row["step"], "model.pt" in row["reason"]) for row in damaged] == [(4, True)]
+    saved(made(), 4)
+    assert (made().resume(Engine()) or {})["step"] == 4
 
 
-def test_only_unfinished_checkpoints_are_as_good_as_none(tmp_path: Path) -> None:
-    checkpoints = saved(tmp_path, 4)
-    (tmp_path / "step-00000004" / COMPLETE).unlink()
-    assert checkpoints.resume(Engine()) == 0
-
-
-@pytest.mark.parametrize("name", ["model.pt", "optimizer.pt", COMPLETE])
-@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
-def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, name: str, damage: str) -> None:
-    checkpoints = saved(tmp_path, 2, 4)
-    path = tmp_path / "step-00000004" / name
-    data = path.read_bytes()
-    if damage == "gone":
-        path.unlink()
-    else:
-        path.write_bytes(data[:-1] if damage == "cut" else bytes([data[0] ^ 1]) + data[1:])
-    assert checkpoints.resume(Engine()) == 2
-
-
-def test_a_run_does_not_start_again_from_nothing_when_all_its_checkpoints_are_damaged(tmp_path: Path) -> None:
-    checkpoints = saved(tmp_path, 2, 4)
-    for path in tmp_path.glob("*/model.pt"):
+def test_a_run_does_not_start_again_from_nothing_when_all_its_checkpoints_are_damaged(made: Made) -> None:
+    shelf = saved(made(), 2, 4).shelf
+    for path in shelf.folder.glob("*/model.pt"):
         path.write_bytes(b"rot")
-    with pytest.raises(CheckpointError, match="restore them, or delete the folder"):
-        checkpoints.resume(Engine())
+    with pytest.raises(CheckpointError, match="restore one, or delete the folder"):
+        made().resume(Engine())
 
 
-@pytest.mark.parametrize("other", [{"config": {"seed": 2}}, {"digests": {"tokens": "u" * 64}}])
-def test_a_checkpoint_of_another_config_or_other_data_is_refused(tmp_path: Path, other: dict[str, Any]) -> None:
-    saved(tmp_path, 2)
-    with pytest.raises(CheckpointError, match="another config or other data"):
-        saved(tmp_path, **other).resume(Engine())
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [({"config": {"seed": 2, "model": {"width": 8}}}, "config.seed"), ({"digests": {"tokens": "u"}}, "digests.tokens")],
+)
+def test_a_checkpoint_of_another_config_or_other_data_is_refused_by_name(
+    made: Made, other: dict[str, Any], name: str
+) -> None:
+    saved(made(), 2)
+    with pytest.raises(CheckpointError, match=f"another run: {name} differ"):
+        made(**other).resume(Engine())
+
+
+def test_a_layout_that_cannot_be_converted_is_refused_before_anything_is_loaded(made: Made) -> None:
+    saved(made(), 2)
+    engine = Engine()
+    with pytest.raises(CheckpointError, match="resume with 1 ranks"):
+        made(Layout(1, 1, pipeline=2)).resume(engine)
+    assert float(engine.state[0]) == 0
+
+
+def test_a_checkpoint_that_cannot_be_written_ends_the_run_and_leaves_the_one_before(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoints = saved(made(), 2)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("training.snapshot.sync_file", full)
+        with pytest.raises(NotSaved, match="No space left"):
+            saved(checkpoints, 4)
+    with pytest.raises(NotSaved):
+        checkpoints.check()
+    with pytest.raises(NotSaved):
+        checkpoints.save(Engine(6), {"step": 6})
+    assert (made().resume(Engine()) or {})["step"] == 2
+
+
+def test_an_asynchronous_checkpoint_counts_only_once_its_bytes_are_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, go = threading.Event(), threading.Event()
+
+    def slow(path: Path) -> None:
+        arrived.set()
+        assert go.wait(60)
+
+    monkeypatch.setattr("training.snapshot.sync_file", slow)
+    checkpoints = Checkpoints(Shelf(tmp_path, 2), IDENTITY, Layout(1, 1), Events(tmp_path), asynchronous=True)
+    checkpoints.save(Engine(2), {"step": 2})
+    assert arrived.wait(60)
+    assert checkpoints.shelf.tags() == []
+    checkpoints.check()
+    go.set()
+    checkpoints.wait()
+    assert checkpoints.shelf.tags() == [tag_of(2)]
+
+
+def test_differences_are_named() -> None:
+    assert differences({"a": {"b": 1, "c": 2}, "d": [1]}, {"a": {"b": 1, "c": 3}, "d": [1], "e": 0}) == ["a.c", "e"]
+    assert differences(IDENTITY, json.loads(json.dumps(IDENTITY))) == []

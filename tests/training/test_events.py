@@ -30,7 +30,8 @@ def test_a_hostile_url_stays_in_its_row_and_in_ascii(tmp_path: Path) -> None:
     url = 'http://a/"}\n{"event": "stop"}\u2028\u202e\x00'
     Events(tmp_path).write("skip", 1, documents=[{"url": url}])
     data = (tmp_path / FILE).read_bytes()
-    assert data.isascii() and data.count(b"\n") == 1
+    assert data.isascii()
+    assert data.count(b"\n") == 1
     assert read_events(tmp_path)[0]["documents"][0]["url"] == url
 
 

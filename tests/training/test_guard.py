@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from training.guard import Guard, GuardConfig
 
-SMALL = {"window": 16, "warmup": 8}
+SMALL: dict[str, Any] = {"window": 16, "warmup": 8}
 losses = st.floats(0.5, 20, allow_nan=False)
 numbers = st.one_of(losses, st.sampled_from([math.nan, math.inf, -math.inf, 1e30]))
 steps = st.lists(st.tuples(numbers, numbers), max_size=60)
@@ -52,7 +52,7 @@ def test_a_step_that_is_no_number_is_never_applied_and_never_remembered(given: l
     guard = Guard(GuardConfig(**SMALL))
     for (loss, norm), decision in zip(given, run(guard, given), strict=False):
         if decision:
-            assert math.isfinite(loss) and math.isfinite(norm)
+            assert math.isfinite(loss + norm)
         else:
             assert decision.reason
     assert all(math.isfinite(loss) for loss in guard.losses)
@@ -69,9 +69,7 @@ def test_no_run_skips_more_than_its_tolerance_without_an_end(given: list[tuple[f
 
 
 @given(steps, st.integers(0, 60))
-def test_a_guard_goes_on_from_its_state_as_if_nothing_had_happened(
-    given: list[tuple[float, float]], cut: int
-) -> None:
+def test_a_guard_goes_on_from_its_state_as_if_nothing_had_happened(given: list[tuple[float, float]], cut: int) -> None:
     whole, first, second = (Guard(GuardConfig(**SMALL, tolerance=99)) for _ in range(3))
     before = run(first, given[:cut])
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))

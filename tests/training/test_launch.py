@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import re
-import select
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from gristmill import ledger
 from gristmill.errors import UserError
 from gristmill.verdicts import NotApproved
 from training import launch
+from training.events import read_events
 
 Benches = Callable[..., Any]
 Trained = Callable[[int], Any]
@@ -111,7 +113,9 @@ def test_a_run_whose_steps_are_all_skipped_does_not_look_healthy(benches: Benche
     process = bench.launch()
     output, _ = process.communicate()
     assert process.returncode == 2, output
-    assert re.search("error: [0-9]+ of [0-9]+ steps were skipped.*lower learning_rate", output.splitlines()[-1])
+    assert re.search(
+        "error: step [0-9]+: [0-9]+ of [0-9]+ steps were skipped.*lower learning_rate", output.splitlines()[-1]
+    )
     assert ledger.newest_output(bench.lake, run_id(bench), "weights") is None
 
 
@@ -136,27 +140,61 @@ def test_a_run_that_is_stopped_saves_and_resumes_to_the_very_same_model(
 
 @pytest.mark.train
 @pytest.mark.fault
-def test_a_run_that_is_killed_leaves_no_process_and_resumes_from_its_checkpoint(
+def test_a_run_outlives_its_launcher_and_a_killed_rank_and_ends_in_the_very_same_model(
     benches: Benches, trained: Trained, tmp_path: Path
 ) -> None:
-    bench, whole = benches(tmp_path), trained(3)
-    process = bench.launch("--zero-stage=3", GRISTMILL_TEST=str(tmp_path))
-    read_until(process, "step 1/")
-    before = [os.pidfd_open(pid) for pid in marked(tmp_path)]
-    assert len(before) == 4, "launcher, torchrun and two ranks"
-    read_until(process, "step 10/")
-    process.kill()
-    process.communicate()
-    for descriptor in before:
-        assert select.select([descriptor], [], [], 60)[0], "a process outlived the launcher"
-        os.close(descriptor)
-    assert marked(tmp_path) == []
-    saved_at = checkpoints(bench, whole.id)[-1]
-    assert saved_at in (8, 16)
+    bench, whole = benches(tmp_path, checkpoint={"every": 4, "keep": 2, "asynchronous": True}), trained(3)
+    first = bench.launch("--zero-stage=3", GRISTMILL_TEST=str(tmp_path))
+    read_until(first, "step 1/")
+    first.kill()
+    first.communicate()
 
-    resumed = bench.train("--zero-stage=3")
-    assert f"resuming after step {saved_at}" in resumed.output
-    assert_same(resumed, whole)
+    second = bench.launch("--zero-stage=3", GRISTMILL_TEST=str(tmp_path))
+    read_until(second, "watching it")
+    read_until(second, "step 10/")
+    os.kill(rank(tmp_path, 1), signal.SIGKILL)
+    output, _ = second.communicate()
+    assert second.returncode == 0, output
+    assert "starting them again" in output
+    assert re.search("resuming after step (4|8|12|16)", output)
+    assert marked(tmp_path) == []
+    assert_same(type(whole)(bench, whole.id, "", output), whole)
+    happened = [row["event"] for row in read_events(bench.profile.work_dir / "runs" / whole.id)]
+    assert happened.index("restarted") < happened.index("resumed")
+
+
+@pytest.mark.train
+@pytest.mark.fault
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(8))
+def test_a_kill_at_any_moment_costs_at_most_the_steps_since_the_last_checkpoint(
+    benches: Benches, trained: Trained, tmp_path: Path, seed: int
+) -> None:
+    draw = random.Random(seed)
+    stage, asynchronous = draw.choice([1, 2, 3]), draw.random() < 0.5
+    bench, whole = benches(tmp_path, checkpoint={"every": 2, "asynchronous": asynchronous}), trained(stage)
+    options = [f"--zero-stage={stage}"]
+    victim, step = draw.randrange(2), draw.randrange(1, 20)
+    process = bench.launch(*options, GRISTMILL_TEST=str(tmp_path))
+    read_until(process, "step 1/")
+    folder = bench.lake.storage.local_path(f"checkpoints/{whole.id}")
+    metrics = bench.profile.work_dir / "runs" / whole.id / "metrics.jsonl"
+    saving = draw.random() < 0.5
+    while len(metrics.read_text().splitlines()) < step or (saving and not list(folder.glob(".step-*"))):
+        if process.poll() is not None or step == 20:
+            break
+    before = checkpoints(bench, whole.id)
+    victims = [pid for pid in [rank(tmp_path, victim)] if pid]
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    output, _ = process.communicate()
+    if process.returncode:
+        output = bench.train(*options).output
+    if victims and before:
+        resumed = re.findall("resuming after step ([0-9]+)", output)
+        assert all(int(each) >= before[-1] for each in resumed), output
+    assert marked(tmp_path) == []
+    assert_same(type(whole)(bench, whole.id, "", output), whole)
 
 
 def assert_same(resumed: Any, whole: Any) -> None:
@@ -199,6 +237,18 @@ def marked(folder: Path) -> list[int]:
         if f"GRISTMILL_TEST={folder}".encode() in environment.split(b"\0"):
             found.append(int(path.parent.name))
     return found
+
+
+def rank(folder: Path, number: int) -> int:
+    """The pid of a rank of this test's run; 0 when it has ended."""
+    for pid in marked(folder):
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if f"RANK={number}".encode() in environment:
+            return pid
+    return 0
 
 
 def test_ranks_get_their_share_of_the_cores_and_the_user_can_say_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,3 +176,12 @@ def test_a_tasks_head_learns_from_that_task_alone() -> None:
     loss = F.cross_entropy(logits, parts[0].targets[mine].flatten(), ignore_index=IGNORED) / 3
     [wanted] = torch.autograd.grad(loss, [head])
     torch.testing.assert_close(head.grad, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_a_mixture_in_bf16_follows_fp32() -> None:
+    made = learner(MIXTURE)
+    parts = batches(made, (2, 2, 2, 2, 2), [10])
+    loss, _, _ = step(made, parts)
+    found, _, gradients = step(made.bfloat16(), parts)
+    assert found == pytest.approx(loss, rel=0.03)
+    assert all(gradient.isfinite().all() for gradient in gradients)

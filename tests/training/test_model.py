@@ -96,7 +96,7 @@ def row(tokens: list[int], segments: list[int], visible: list[int]) -> Row:
 def test_segments_and_visible_tokens_decide_who_sees_whom() -> None:
     model = make_model()
     tokens, segments, visible = [4, 9, 9, 2, 30, 31, 8, 8], [1, 1, 1, 2, 2, 2, 2, 3], [0, 0, 0, 1, 1, 0, 0, 1]
-    batch = collate([row(tokens, segments, visible), row([5], [1], [1])], [0, 0], 10)
+    batch = collate([row(tokens, segments, visible), row([5, 6, 7, 8, 9, 3], [1] * 6, [0] * 6)], [0, 0], 10)
     sees = [
         [t for t in range(8) if segments[t] == segments[now] and (t <= now or visible[t])] for now in range(8)
     ]  # fmt: skip
@@ -104,7 +104,7 @@ def test_segments_and_visible_tokens_decide_who_sees_whom() -> None:
     assert not batch.plain
     found = logits(model, batch)
     np.testing.assert_allclose(found[0, :8], wanted, rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(found[1, :1], plain_logits(model, [5]), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found[1, :6], plain_logits(model, [5, 6, 7, 8, 9, 3]), rtol=1e-4, atol=1e-4)
     assert found.isfinite().all()  # of padding, too, whose places see themselves
 
 

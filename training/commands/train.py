@@ -1,4 +1,4 @@
-"""gristmill train batch: the documents that a step of a training run read."""
+"""gristmill train batch and gristmill train parity: what a step read, and whether all layouts train alike."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 from gristmill.lake import Lake
 from gristmill.printable import printable
 from gristmill.profile import load_profile
+from training import parity
 
-HELP = "look into training runs: the documents of a step's batch"
+HELP = "look into training: the documents of a step's batch, the agreement of all layouts"
 _PLACES = {"file": "byte {:,}", "stream": "byte {:,} of the inflated stream", "row": "row {:,}"}
 
 
@@ -23,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     batch.add_argument("--json", action="store_true", help="print the same as JSON")
     batch.add_argument("--profile", help="profile name or file (default: $GRISTMILL_PROFILE, else demo)")
     batch.set_defaults(act=_batch)
+    said = "train one small model in every way and show that they agree"
+    every = actions.add_parser("parity", help=said, description=said, allow_abbrev=False)
+    parity.add_arguments(every)
+    every.set_defaults(act=parity.main)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gristmill.settings import SettingsError
 from training.objectives.base import Objective, Specials
 from training.objectives.causal import Causal, CausalConfig
 from training.objectives.contrastive import Contrastive, ContrastiveConfig
@@ -42,7 +43,7 @@ def build(config: ObjectiveConfig, specials: Specials) -> Objective:
         case ClassificationConfig():
             return Classification(config, specials)
         case TaggingConfig():
-            return Tagging(config)
+            return Tagging(config, specials)
 
 
 def embedding_size(configs: Sequence[ObjectiveConfig], vocabulary: int) -> int:
@@ -50,11 +51,27 @@ def embedding_size(configs: Sequence[ObjectiveConfig], vocabulary: int) -> int:
     return Specials(vocabulary).total if any(config.needs_specials for config in configs) else vocabulary
 
 
-def check_mixture(configs: Sequence[ObjectiveConfig]) -> None:
-    """Raises ValueError for a mixture without weight at its first step, or with one title twice."""
+def check_mixture(configs: Sequence[ObjectiveConfig], length: int = 128) -> None:
+    """Raises ValueError for a mixture without weight at its first step, with one title twice, or with an objective
+    that cannot make rows of `length` tokens."""
     titles = [config.title for config in configs]
     for title in titles:
         if titles.count(title) > 1:
             raise ValueError(f"two objectives are called '{title}'; give one of them a `label`")
     if not any(config.weight_at(0) for config in configs):
         raise ValueError("at step 0 no objective has a weight above 0")
+    for config in configs:
+        try:
+            build(config, Specials(0)).capacity(length)
+        except SettingsError as error:
+            raise ValueError(f"objective {config.title}: {error}") from None
+
+
+def conflict(configs: Sequence[ObjectiveConfig], *, tensor: int, pipeline: int) -> str | None:
+    """Why a model cut over processes cannot learn this mixture, and what can; None where it can."""
+    alone = len(configs) == 1 and isinstance(configs[0], CausalConfig) and configs[0].documents == "joined"
+    if pipeline > 1 and not alone:
+        return "a pipeline passes on no attention masks, and so learns joined causal text alone; set pipeline to 1"
+    if tensor > 1 and any(isinstance(config, ContrastiveConfig) for config in configs):
+        return "processes that hold parts of one model see the same pairs, which are no negatives; set tensor to 1"
+    return None

@@ -1,4 +1,4 @@
-"""Supervised tasks in the mixture: one label for a document, or one for each token, from labelled Parquet.
+"""Supervised tasks in the mixture: one label for a document, or one for each of its tokens.
 
 Classification and tagging with a linear layer on the trunk follow Devlin et al. 2019.
 """
@@ -6,26 +6,19 @@ Classification and tagging with a linear layer on the trunk follow Devlin et al.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import Field
 
-from gristmill.errors import UserError
 from training.objectives.base import IGNORED, Head, Row, Specials, Tokens, joined, numbered
+from training.objectives.labels import LabelError, check_labels, read_labelled
 from training.objectives.settings import ObjectiveSettings
 
 
-class LabelError(UserError):
-    """Labelled data that cannot be learned from."""
-
-
 class ClassificationConfig(ObjectiveSettings):
-    """`data`: a Parquet file with `tokens` (list of integers) and `label` (0 .. `classes` - 1), a row a document."""
+    """`data`: a Parquet file with `tokens` (lists of whole numbers) and `label` (0 to `classes` - 1)."""
 
     name: Literal["classification"] = "classification"
     data: Path
@@ -67,10 +60,12 @@ class Classification:
 
     def documents(self, length: int) -> list[Tokens]:
         """The labelled documents, those of `length` tokens or more cut. Raises LabelError."""
-        tokens, labels = _read(self.config.data, "label")
-        values = labels.to_numpy(zero_copy_only=False)
-        _check(values, self.config.classes, self.config.data)
-        return [np.append(t[: length - 1], np.uint32(v)) for t, v in zip(_lists(tokens), values, strict=True)]
+        path = self.config.data
+        texts, labels = read_labelled(path, "label", self.specials.vocabulary)
+        check_labels(labels, self.config.classes, path)
+        return [
+            np.append(text[: length - 1], label).astype(np.uint32) for text, label in zip(texts, labels, strict=True)
+        ]
 
 
 class Tagging:
@@ -78,8 +73,8 @@ class Tagging:
 
     head: Head = "classes"
 
-    def __init__(self, config: TaggingConfig) -> None:
-        self.config = config
+    def __init__(self, config: TaggingConfig, specials: Specials) -> None:
+        self.config, self.specials = config, specials
 
     def capacity(self, length: int) -> int:
         """A token and its label are two in a document and one place in a row."""
@@ -96,38 +91,12 @@ class Tagging:
 
     def documents(self, length: int) -> list[Tokens]:
         """The labelled documents, those longer than `length` tokens cut. Raises LabelError."""
-        tokens, labels = _read(self.config.data, "labels")
+        path = self.config.data
         found = []
-        for words, tags in zip(_lists(tokens), _lists(labels), strict=True):
-            if len(words) != len(tags):
-                raise LabelError(
-                    f"{self.config.data}: {len(words)} tokens have {len(tags)} labels; give each token one"
-                )
-            known = tags[tags != IGNORED]
-            _check(known, self.config.classes, self.config.data)
+        for text, tags in zip(*read_labelled(path, "labels", self.specials.vocabulary), strict=True):
+            if len(text) != len(tags):
+                raise LabelError(f"{path}: {len(text)} tokens have {len(tags)} labels; give each token one")
+            check_labels(tags[tags != IGNORED], self.config.classes, path)
             codes = np.where(tags == IGNORED, 0, tags + 1)
-            found.append(np.concatenate([words[:length], codes[:length]]).astype(np.uint32))
+            found.append(np.concatenate([text[:length], codes[:length]]).astype(np.uint32))
         return found
-
-
-def _read(path: Path, column: str) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    try:
-        table = pq.read_table(path, columns=["tokens", column])
-    except (OSError, pa.ArrowException) as error:
-        raise LabelError(f"{path} cannot be read as Parquet with columns tokens and {column}: {error}") from None
-    if table.column("tokens").null_count or table.column(column).null_count or not table.num_rows:
-        raise LabelError(f"{path} has no rows, or rows without tokens or {column}; take those out")
-    return table.column("tokens"), table.column(column)
-
-
-def _lists(column: pa.ChunkedArray) -> list[Tokens]:
-    whole = column.combine_chunks()
-    values = whole.values.to_numpy(zero_copy_only=False)
-    offsets = whole.offsets.to_numpy()
-    return [values[a:b] for a, b in pairwise(offsets)]
-
-
-def _check(labels: np.typing.NDArray[np.integer], classes: int, path: Path) -> None:
-    if len(labels) and (labels.min() < 0 or labels.max() >= classes):
-        raise LabelError(f"{path}: labels are {labels.min()} to {labels.max()}, but classes is {classes}; "
-                         f"number the labels from 0 to {classes - 1}")  # fmt: skip

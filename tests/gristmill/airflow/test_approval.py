@@ -50,7 +50,7 @@ def judge(lake: Lake, outcome: Outcome, suite: str = "1") -> Verdict:
 
 def context() -> Any:
     instance = SimpleNamespace(id="ti", xcom_pull=lambda task_ids: {"tokens": SUBJECT})
-    return {"dag_run": SimpleNamespace(run_id="run 1", partition_key=None), "ti": instance, "task_instance": instance}
+    return {"dag_run": SimpleNamespace(dag_id="pretrain", run_id="run 1", partition_key=None), "ti": instance, "task_instance": instance}
 
 
 def response(option: str = "Approve", reason: Any = "compared", who: str = "rita") -> dict[str, Any]:
@@ -100,6 +100,21 @@ def test_a_warning_asks_the_reviewers_of_the_profile_for_a_reason(
     assert "`{{ 7*7 }}`" in request["body"]
     assert "/quality/runs/run%201" in request["body"]
     assert operator.execution_timeout is None
+
+
+def test_a_newer_verdict_is_not_asked_for_with_the_figures_of_the_first(
+    lake: Lake, asked: list[dict[str, Any]], operator: ApprovalOperator
+) -> None:
+    judge(lake, "warn")
+    for _ in range(2):  # asked again after an answer without a reason
+        with pytest.raises(TaskAwaitingInput):
+            operator.execute(context())
+    newer = judge(lake, "warn", suite="2")
+    with pytest.raises(AirflowFailException, match="judged anew"):
+        operator.execute(context())
+    assert len(asked) == 2
+    answer(lake, Answer(newer.digest, "approve", "rita", "seen in the report", "command line", "run 1"))
+    operator.execute(context())
 
 
 def test_an_approval_is_stored_with_who_why_and_the_evidence(

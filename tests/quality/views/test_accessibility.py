@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from gristmill import ledger
@@ -26,11 +24,6 @@ from tests.quality.views.test_training import evaluated, judged
 
 pytestmark = pytest.mark.browser
 
-OPTIONS = (
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--allow-file-access-from-files",
-)  # fmt: skip
 CHECKS = [
     WARNED,
     Check("records balance", "block", "passed", 0.0, {"max": 0}, "nothing is lost", "contract"),
@@ -38,23 +31,6 @@ CHECKS = [
     Check("files read", "block", "passed", 0.0, {"max": 0}, "every listed file is read", "completeness"),
 ]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """Headless Chromium that can reach no host."""
-    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not chromium or not driver:
-        pytest.skip("needs Debian's packages chromium and chromium-driver; `make test` installs them")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(option)
-    found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    try:
-        yield found
-    finally:
-        found.quit()
 
 
 @pytest.fixture

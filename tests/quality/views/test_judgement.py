@@ -33,7 +33,10 @@ def test_what_was_not_judged_says_so(mill: Any) -> None:
     [
         ([PASSED], "Passed: its one check passed."),
         ([PASSED, LITTLE], "Passed: 1 of 2 checks passed, 1 had too little data to judge."),
-        ([PASSED, replace(FAILED, severity="info")], "Passed: 1 of 2 checks passed, 1 is for information only."),
+        (
+            [PASSED, replace(FAILED, severity="info")],
+            "Passed: 1 of 2 checks passed, 1 is out of bounds, for information only.",
+        ),
     ],
 )
 def test_a_pass_counts_its_checks(mill: Any, checks: list[Check], sentence: str) -> None:

@@ -67,7 +67,7 @@ def _check_words(values: dict[str, Any], payload: str) -> None:
     check = replace(WARNED, name=payload, note=payload, offenders=((payload, 1.0),), exception=payload)
     given = Answer("e" * 64, "approve", payload, payload, payload, payload, payload)
     judged = replace(values["judged"], answers=[given], sentence=payload)
-    shown = {"open": [("Drift", [snapshot.ShownCheck(check, "warned", None)])], "passed": []}
+    shown = {"open": [("Drift", [snapshot.ShownCheck(check, "warned", None)])], "short": [], "passed": []}
     changed = {**values, "run_id": payload, "judged": judged, "checks": shown, "never_fired": [payload],
                "silent": [payload], "not_measured": [(payload, 1)], "other_records": [(payload, 1)],
                "policy": (payload, "d"), "repeated": [{"pages": 1, "host": payload, "text": payload}]}  # fmt: skip
@@ -113,25 +113,27 @@ def test_a_page_shows_what_went_in_what_left_and_why(values: dict[str, Any]) -> 
         assert shown in words
 
 
-def test_the_funnel_goes_from_records_to_the_corpus(values: dict[str, Any]) -> None:
+def test_the_funnel_goes_from_records_to_tokens(values: dict[str, Any]) -> None:
     assert values["flow"].rows == (
         ("records read", "8", "0"), ("documents with text", "5", "3"), ("keep all rules", "4", "1"),
-        ("without duplicates", "2", "2"), ("in the corpus", "2", "0"),
+        ("without duplicates", "2", "2"), ("in the corpus", "2", "0"), ("≈ 180 tokens (estimate)", "2", "0"),
     )  # fmt: skip
 
 
 def test_failing_checks_are_open_and_come_first_and_passed_ones_are_folded(mill: Any) -> None:
     passed = Check("balance", "block", "passed", 0.0, {"max": 0}, "why", "contract")
     noted = Check("never", "info", "failed", 1.0, {"max": 0}, "why", "contract")
-    judge(mill, "warn", [passed, noted, WARNED])
+    little = Check("few", "warn", "info", None, {"max": 0}, "why", "contract")
+    judge(mill, "warn", [passed, noted, WARNED, little])
     html = snapshot.page(mill.lake, mill.snapshot, mill.digests, "run", LINKS)
     words = Page(html).words
     assert words.index("language mix 0.21 0.1 or less") < words.index("never 1 0 or less")
-    assert words.index("never 1 0 or less") < words.index("1 check passed") < words.index("balance 0 0 or less")
+    assert words.index("never 1 0 or less") < words.index("1 check had too little data to judge") < words.index("few –")
+    assert words.index("few –") < words.index("1 check passed") < words.index("balance 0 0 or less")
     assert "language mix before and now" in words
     assert "before-1: 0.02" in words
     assert "<b>fr</b>: 0.3" in words
-    assert html.count('<details class="fold">') == 1
+    assert html.count('<details class="fold">') == 2
 
 
 def test_answers_are_shown_with_who_when_why_and_evidence(mill: Any) -> None:

@@ -64,3 +64,17 @@ def test_letters_of_all_scripts_stay() -> None:
         assert words.safe(text) == text
     for payload in PAYLOADS:
         assert len(words.safe(payload)) <= 300
+
+
+@pytest.mark.parametrize(("rule", "said"), [
+    ("exact_duplicate", "another document has the same text"),
+    ("url_duplicate", "another document has the same address"),
+    ("near_duplicate", "another document is like it: similarity 0.9, removed from 0.8 on"),
+    ("short", "value 0.9, threshold 0.8"),
+])  # fmt: skip
+def test_a_decision_is_said_in_words(rule: str, said: str) -> None:
+    assert words.decided(rule, 0.9, 0.8) == said
+
+
+def test_differences_of_shares_are_points() -> None:
+    assert (words.points(0.014), words.points(None)) == ("1.4 points", "–")

@@ -5,7 +5,7 @@ Tokens are bytes. Every fifth section is held out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,28 +29,24 @@ from training.objectives.config import ObjectiveConfig, build, embedding_size
 pytestmark = pytest.mark.train
 
 ROOT = Path(__file__).parents[3]
-CONFIG = ModelConfig(layers=2, width=64, heads=4, kv_heads=2, hidden=128)
-VOCABULARY, LENGTH, ROWS = 257, 96, 16
+CONFIG = ModelConfig(layers=2, width=48, heads=4, kv_heads=2, hidden=96)
+VOCABULARY, LENGTH, ROWS = 257, 64, 16
+LANGUAGES = ("de", "fr", "pl", "tr")
 Texts = list[NDArray[np.uint32]]
 
 
-@cache
-def sections() -> list[tuple[int, str]]:
-    """(number of the page, text) of the sections of the documentation."""
-    pages = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
-    texts = [(number, page.read_text(encoding="utf-8").split("\n## ")) for number, page in enumerate(pages)]
-    return [(number, text) for number, parts in texts for text in parts if len(text) > 200]
-
-
 def encode(text: str) -> NDArray[np.uint32]:
-    """Bytes from 1, and end-of-text."""
+    """Its bytes, from 1, and an end-of-text."""
     return np.append(np.frombuffer(text.encode(), np.uint8).astype(np.uint32) + 1, np.uint32(0))
 
 
+@cache
 def halves() -> tuple[Texts, Texts]:
-    """(trained on, held out)"""
-    texts = [encode(text) for _, text in sections()]
-    return [t for i, t in enumerate(texts) if i % 5], texts[::5]
+    """The sections of the documentation: (trained on, held out)."""
+    pages = sorted([*ROOT.glob("docs/*.md"), ROOT / "README.md", ROOT / "CONTRIBUTING.md"])
+    parts = [part for page in pages for part in page.read_text(encoding="utf-8").split("\n## ")]
+    texts = [encode(part) for part in parts if len(part) > 200]
+    return [text for i, text in enumerate(texts) if i % 5], texts[::5]
 
 
 def batches(objective: Objective, texts: Texts, seed: int) -> Iterator[Batch]:
@@ -65,11 +61,15 @@ def batches(objective: Objective, texts: Texts, seed: int) -> Iterator[Batch]:
             yield collate(rows, [0] * ROWS, LENGTH)
 
 
-def trained(entry: dict[str, Any], texts: Texts, steps: int, rate: float = 4e-3) -> tuple[Learner, Objective]:
+def objective_of(entry: dict[str, Any]) -> Any:
+    return build(TypeAdapter(ObjectiveConfig).validate_python(entry), Specials(VOCABULARY))
+
+
+def trained(entry: dict[str, Any], texts: Texts, steps: int, rate: float = 5e-3) -> tuple[Learner, Objective]:
     config = TypeAdapter(ObjectiveConfig).validate_python(entry)
     torch.manual_seed(0)
     learner = Learner(Transformer(CONFIG, embedding_size([config], VOCABULARY), 0), [config])
-    objective = build(config, Specials(VOCABULARY))
+    objective = objective_of(entry)
     optimizer = torch.optim.AdamW(learner.parameters(), lr=rate, betas=(0.9, 0.95), weight_decay=0.01)
     for step, batch in zip(range(steps), batches(objective, texts, 1), strict=False):
         optimizer.param_groups[0]["lr"] = rate * min(1.0, (step + 1) / 20, 2 * (1 - step / steps))
@@ -99,3 +99,77 @@ def unigram(objective: Objective, train: Texts, test: Texts, entries: int, count
     known, wanted = (t[t != IGNORED] for t in targets)
     shares = torch.bincount(known, minlength=entries).double() + 1
     return float(-(shares / shares.sum()).log()[wanted].mean())
+
+
+@pytest.mark.parametrize(
+    ("entry", "steps"),
+    [
+        ({"name": "causal"}, 100), ({"name": "prefix"}, 120), ({"name": "middle"}, 200), ({"name": "masked"}, 180),
+        ({"name": "span"}, 150), ({"name": "span", "mode": "S"}, 120), ({"name": "span", "mode": "X"}, 150),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_predicted_tokens_beat_their_frequencies(entry: dict[str, Any], steps: int) -> None:
+    train, test = halves()
+    learner, objective = trained(entry, train, steps)
+    found = score(learner, objective, test)
+    assert found < unigram(objective, train, test, len(learner.trunk.embed.weight)) - 0.1
+
+
+@pytest.mark.parametrize("view", ["neighbouring", "augmented"])
+def test_spans_of_a_document_find_each_other(view: str) -> None:
+    """A row is one piece of a section here, and so one pair; chance is one in as many as there are rows."""
+    train, test = halves()
+    learner, objective = trained({"name": "contrastive", "view": view}, train, 150)
+    assert score(learner, objective, test) < np.log(ROWS) - 0.1
+
+
+def labelled(path: Path, rows: list[tuple[NDArray[Any], Any]], column: str) -> Path:
+    pq.write_table(pa.table({"tokens": [r[0].tolist() for r in rows], column: [r[1] for r in rows]}), path)
+    return path
+
+
+def supervised(entry: dict[str, Any], train: Path, test: Path, steps: int) -> float:
+    """Nats per label on held-out documents."""
+    known, wanted = (objective_of({**entry, "data": path}).documents(LENGTH) for path in (train, test))
+    return score(*trained({**entry, "data": train}, known, steps), wanted)
+
+
+def surprise(known: NDArray[np.int64], wanted: NDArray[np.int64], classes: int) -> float:
+    """Nats per label for the frequencies of the labels that were trained on."""
+    shares = np.bincount(known, minlength=classes) + 1.0
+    return float(-np.log(shares / shares.sum())[wanted].mean())
+
+
+def phrases(held_out: bool) -> list[tuple[NDArray[np.uint32], int]]:
+    """(eight of a language's commonest words, number of the language); every fifth word is held out."""
+    found, draw = [], np.random.default_rng(0)
+    for number, language in enumerate(LANGUAGES):
+        words = (ROOT / "data" / "stoplists" / f"{language}.txt").read_text(encoding="utf-8").split()
+        mine = [word for i, word in enumerate(words) if (i % 5 == 0) == held_out]
+        found += [(encode(" ".join(draw.choice(mine, 8)))[:-1], number) for _ in range(400)]
+    return found
+
+
+def test_classes_of_documents_beat_chance(tmp_path: Path) -> None:
+    """Which language words are of that were not among those learned."""
+    paths = [labelled(tmp_path / f"{held_out}.parquet", phrases(held_out), "label") for held_out in (False, True)]
+    found = supervised({"name": "classification", "classes": len(LANGUAGES)}, *paths, 60)
+    assert found < np.log(len(LANGUAGES)) / 2
+
+
+def test_tags_of_tokens_beat_their_frequencies(tmp_path: Path) -> None:
+    """Whether a byte is the last letter of a word, which the one behind it says."""
+
+    def tags(text: NDArray[np.uint32]) -> NDArray[np.int64]:
+        letter = np.array([97 <= (token - 1 | 32) <= 122 for token in text.tolist()])
+        return np.where(letter, 1 + np.append(letter[1:], False), 0)
+
+    rows = [[(text[:LENGTH], tags(text[:LENGTH])) for text in part] for part in halves()]
+    paths = [
+        labelled(tmp_path / f"{i}.parquet", [(text, found.tolist()) for text, found in part], "labels")
+        for i, part in enumerate(rows)
+    ]
+    found = supervised({"name": "tagging", "classes": 3}, *paths, 60)
+    known, wanted = (np.concatenate([found for _, found in part]) for part in rows)
+    assert found < surprise(known, wanted, 3) / 2

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gristmill.settings import SettingsError
 from training.objectives.base import IGNORED, Objective, Row, Specials
-from training.objectives.config import ObjectiveConfig, check_mixture, embedding_size
+from training.objectives.config import ObjectiveConfig, check_mixture, conflict, embedding_size
 
 Make = Callable[..., Objective]
 SPECIALS = Specials(300)
@@ -119,7 +119,7 @@ def test_a_corrupted_row_is_what_a_plain_loop_writes(make: Make, mode: str) -> N
     texts = [document(40, 1), document(30, 60), document(20, 100)]
     text = [t or 290 + i // 10 for i, t in enumerate(np.concatenate(texts).tolist())]
     for row in many(make(name="span", mode=mode), [np.array(text, np.uint32)], 20):
-        lost, shown, answer, sentinel = lost_tokens(row), [SPECIALS.mode(mode)], [], -1  # type: ignore[arg-type]
+        lost, shown, answer, sentinel = lost_tokens(row), [SPECIALS.mode(mode)], [], -1
         for place, token in enumerate(text):
             if token not in lost:
                 shown.append(token)
@@ -177,13 +177,13 @@ def test_the_middle_goes_behind_in_both_orders(make: Make) -> None:
     """A row with the suffix first reads the same as one with an empty prefix, which is why the paper likes it."""
     text = document(6)
     p, s, m = SPECIALS.prefix, SPECIALS.suffix, SPECIALS.middle
-    shares: Counter[tuple[int, ...]] = Counter({tuple(text.tolist()): 0.5})  # type: ignore[dict-item]
+    shares: Counter[tuple[int, ...]] = Counter({tuple(text.tolist()): 0.5})
     for first in range(6):
         for second in range(6):
             a, b = sorted((first, second))
             before, middle, after = text[:a].tolist(), text[a:b].tolist(), text[b:5].tolist()
-            shares[p, *before, s, *after, m, *middle, 0] += 0.25 / 36  # type: ignore[assignment]
-            shares[p, s, *after, m, *before, *middle, 0] += 0.25 / 36  # type: ignore[assignment]
+            shares[p, *before, s, *after, m, *middle, 0] += 0.25 / 36
+            shares[p, s, *after, m, *before, *middle, 0] += 0.25 / 36
     found = Counter[tuple[int, ...]]()
     for row in many(make(name="middle"), [text], 3000):
         assert row.tokens.tolist() == [0, *row.targets[:-1].tolist()]
@@ -246,11 +246,13 @@ def test_a_weight_follows_its_schedule() -> None:
 def test_titles_tell_entries_apart() -> None:
     entries = parse({"name": "span"}, {"name": "span", "mode": "X"}, {"name": "span", "label": "long", "mean_span": 8})
     assert [entry.title for entry in entries] == ["span-r", "span-x", "long"]
-    check_mixture(entries)
+    check_mixture(entries, 128)
     with pytest.raises(ValueError, match="two objectives are called 'causal'"):
-        check_mixture(parse({"name": "causal"}, {"name": "causal", "documents": "separate"}))
+        check_mixture(parse({"name": "causal"}, {"name": "causal", "documents": "separate"}), 128)
+    with pytest.raises(ValueError, match=r"objective span-x: .* make mean_span greater or sequence_length smaller"):
+        check_mixture(entries, 4096)
     with pytest.raises(ValueError, match="no objective has a weight above 0"):
-        check_mixture(parse({"name": "causal", "weight": {0: 0, 10: 1}}))
+        check_mixture(parse({"name": "causal", "weight": {0: 0, 10: 1}}), 128)
 
 
 @pytest.mark.parametrize(
@@ -271,3 +273,13 @@ def test_only_a_mixture_that_needs_special_tokens_has_them() -> None:
     plain = parse({"name": "causal"}, {"name": "prefix"}, {"name": "contrastive"})
     assert embedding_size(plain, 300) == 300
     assert embedding_size([*plain, *parse({"name": "masked"})], 300) == SPECIALS.total == 300 + 7 + 256
+
+
+def test_a_model_in_parts_learns_what_its_parts_can() -> None:
+    causal, span, pairs = ({"name": name} for name in ("causal", "span", "contrastive"))
+    assert conflict(parse(causal, pairs), tensor=1, pipeline=1) is None
+    assert conflict(parse(causal), tensor=2, pipeline=2) is None
+    assert conflict(parse(causal, span), tensor=2, pipeline=1) is None
+    assert "set pipeline to 1" in str(conflict(parse(causal, span), tensor=1, pipeline=2))
+    assert "set pipeline to 1" in str(conflict(parse({**causal, "documents": "separate"}), tensor=1, pipeline=2))
+    assert "set tensor to 1" in str(conflict(parse(causal, pairs), tensor=2, pipeline=1))

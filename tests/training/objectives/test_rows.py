@@ -44,7 +44,7 @@ def rows(
 @pytest.mark.parametrize(
     "entry", [*ENTRIES.values(), {"name": "contrastive"}, {"name": "contrastive", "view": "augmented"}], ids=str
 )
-@given(length=SIZES, seed=SEEDS, share=st.floats(0, 1))
+@given(length=SIZES, seed=SEEDS, share=st.sampled_from([0.1, 0.6, 1.0]))
 @settings(max_examples=60, deadline=None)
 def test_a_row_always_fits(
     make: Make, documents: Documents, entry: dict[str, Any], length: int, seed: int, share: float
