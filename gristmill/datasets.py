@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gristmill.scores import model_of
+
 SIGNAL_FAMILIES = ("url", "language", "heuristics", "lines", "content", "pii", "minhash")
 """Column families of the signals, in the order in which they are measured."""
 
@@ -20,7 +22,7 @@ def made_by(names: tuple[str, ...]) -> dict[str, str]:
 
 def command_of(name: str, scope: str) -> str:
     """The command that makes a dataset by hand, or words for it where `name` is no dataset of a snapshot."""
-    if name not in MADE_BY:
+    stage = "annotate" if model_of(name) else MADE_BY.get(name)
+    if stage is None:
         return "its stage"
-    room = "quality" if MADE_BY[name] == "measure" else "spark_jobs"
-    return f"`python -m {room}.{MADE_BY[name]} --snapshot {scope}`"
+    return f"`python -m {'quality' if stage == 'measure' else 'spark_jobs'}.{stage} --snapshot {scope}`"

@@ -24,6 +24,9 @@ import pyarrow.parquet as pq
 from gristmill.errors import UserError
 from gristmill.profile import Profile
 from gristmill.schemas import FILE_DATASETS, SCHEMAS
+from gristmill.scores import model_of
+from gristmill.signals import schema
+from gristmill.signals.scores import score_signals
 from gristmill.storage import PosixStorage, Storage
 
 ROW_GROUP_ROWS = 16_384
@@ -369,6 +372,8 @@ class TableWriter:
 
 def declared(dataset: str) -> pa.Schema:
     """The declared schema of a dataset of tables; raises LakeError."""
+    if (model := model_of(dataset)) is not None:
+        return schema(score_signals(model[0]))
     if dataset not in SCHEMAS:
         raise LakeError(f"no table dataset '{dataset}' is declared; declared are {sorted(SCHEMAS)}")
     return SCHEMAS[dataset]

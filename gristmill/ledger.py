@@ -21,6 +21,7 @@ import pyarrow as pa
 from gristmill import __version__, usage
 from gristmill.energy import EnergyMeter
 from gristmill.lake import Lake, canonical_json
+from gristmill.scores import among
 
 
 @dataclass
@@ -107,6 +108,14 @@ def newest_output(lake: Lake, scope: str, name: str) -> str | None:
         if record["status"] == "succeeded" and digest and lake.storage.get(f"manifests/{digest}.json") is not None:
             return str(digest)
     return None
+
+
+def newest_scores(lake: Lake, snapshot: str) -> dict[str, str]:
+    """Score family -> digest, of the snapshot's newest successful annotate; empty when it ran without models."""
+    for record in reversed(ended(lake, snapshot)):
+        if record["stage"] == "annotate" and record["status"] == "succeeded":
+            return among(record["outputs"])
+    return {}
 
 
 def _stored(lake: Lake, datasets: Mapping[str, str]) -> int:

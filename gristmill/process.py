@@ -14,6 +14,7 @@ from gristmill import ledger
 from gristmill.datasets import command_of
 from gristmill.errors import EXIT_GATE_BLOCKED, EXIT_USER_ERROR, UserError
 from gristmill.lake import Lake, LakeError
+from gristmill.scores import ALL
 
 
 class GateBlocked(Exception):
@@ -37,11 +38,14 @@ def stage_parser(description: str, scope: str = "--snapshot") -> argparse.Argume
 def resolve_inputs(lake: Lake, scope: str, given: list[tuple[str, str]], names: tuple[str, ...]) -> dict[str, str]:
     """Digest of each input in `names`: as given, else the newest successful output in the ledger.
 
-    Raises LakeError when neither has it.
+    The name `score:*` is that of all score families, of which there may be none; who gives `language` has given the
+    scores that were measured with it. Raises LakeError when neither has it.
     """
     digests = dict(given)
+    if ALL in names and "language" not in digests:
+        digests |= ledger.newest_scores(lake, scope)
     for name in names:
-        if name not in digests:
+        if name not in digests and name != ALL:
             found = ledger.newest_output(lake, scope, name)
             if found is None:
                 job = command_of(name, scope)

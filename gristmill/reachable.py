@@ -8,7 +8,7 @@ from typing import Any
 
 from gristmill.lake import Lake, LakeError
 
-ROOTS = ("releases/current", "verdicts", "models", "checkpoints")
+ROOTS = ("releases/current", "verdicts", "models", "checkpoints", "scores")
 """What they name is kept with all that it was made from."""
 
 LEAVES = ("reports", "index")

@@ -19,9 +19,10 @@ from gristmill.errors import UserError
 from gristmill.lake import Lake, canonical_json, sha256_json
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
+from gristmill.scores import ALL, among
 
 DATASETS = tuple(MADE_BY)
-"""What a snapshot's release names."""
+"""What a snapshot's release names; beside these, the scores that its documents were given."""
 
 
 class ReleaseError(UserError):
@@ -47,6 +48,11 @@ def candidate_digest(datasets: Mapping[str, str]) -> str:
     return sha256_json(dict(datasets))
 
 
+def judged(datasets: Mapping[str, str]) -> dict[str, str]:
+    """What a gate judges and a release names of the outputs (name -> digest) of a run."""
+    return {name: datasets[name] for name in DATASETS} | among(datasets)
+
+
 def release(lake: Lake, snapshot: str, datasets: Mapping[str, str]) -> tuple[Release, bool]:
     """Release these digests for a snapshot; (release, True), or (the standing one, False) when unchanged.
 
@@ -57,7 +63,7 @@ def release(lake: Lake, snapshot: str, datasets: Mapping[str, str]) -> tuple[Rel
     """
     if missing := [name for name in DATASETS if name not in datasets]:
         raise ReleaseError(f"snapshot {snapshot}: no digest given for {', '.join(missing)}")
-    named = {name: datasets[name] for name in DATASETS}
+    named = judged(datasets)
     for name, digest in named.items():
         if (found := lake.manifest(digest).dataset) != name:
             raise ReleaseError(f"snapshot {snapshot}: {digest[:12]} is a {found} dataset, not {name}")
@@ -111,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
     args = stage_parser("Release a snapshot's judged datasets: swap its one pointer.").parse_args(argv)
     lake = Lake.open(load_profile(args.profile))
     Catalogue(lake).get(args.snapshot)
-    inputs = resolve_inputs(lake, args.snapshot, args.input, DATASETS)
+    inputs = resolve_inputs(lake, args.snapshot, args.input, (*DATASETS, ALL))
     with ledger.attempt(
         lake, stage="release", scope=args.snapshot, config={}, inputs=inputs, run_id=args.run_id
     ) as attempt:

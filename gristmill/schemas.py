@@ -91,5 +91,5 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
 }  # fmt: skip
 
-FILE_DATASETS = frozenset({"tokenizer", "weights", "model", "report"})
+FILE_DATASETS = frozenset({"tokenizer", "weights", "model", "report", "score_model"})
 """Datasets whose files are not tables; their manifests list any files."""

@@ -8,11 +8,12 @@ from gristmill.lake import Lake
 from gristmill.process import resolve_inputs, run_main, stage_parser, write_result
 from gristmill.profile import load_profile
 from gristmill.release import DATASETS
+from gristmill.scores import ALL
 from quality import evaluation_sets
 from quality.bounds import load_gates
 from quality.metrics import snapshot_metrics
 
-INPUTS = tuple(name for name in DATASETS if name != "metrics")
+INPUTS = (*(name for name in DATASETS if name != "metrics"), ALL)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -16,6 +16,7 @@ from gristmill.lake import Lake, LakeError
 from gristmill.process import run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
 from gristmill.release import DATASETS
+from gristmill.scores import model_of
 from quality import samples
 from quality.archive import NOT_JUDGED, PAGE, pointer_key, pointers, publish
 from quality.views import links
@@ -66,7 +67,7 @@ def newest_outputs(lake: Lake, snapshot: str) -> dict[str, str]:
             found |= {
                 name: digest
                 for name, digest in attempt["outputs"].items()
-                if name in DATASETS and lake.storage.get(f"manifests/{digest}.json") is not None
+                if (name in DATASETS or model_of(name)) and lake.storage.get(f"manifests/{digest}.json") is not None
             }
     return found
 

@@ -13,7 +13,8 @@ import pyarrow as pa
 from gristmill.lake import Lake, sha256_json
 from gristmill.profile import Profile
 from gristmill.promote import promoted
-from gristmill.release import DATASETS, candidate_digest
+from gristmill.release import DATASETS, candidate_digest, judged
+from gristmill.scores import ALL
 from gristmill.settings import read_yaml
 from quality import history
 from quality.drift import compared
@@ -41,7 +42,7 @@ class Subject:
 
 def snapshot_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: Profile, count: int) -> Subject:
     """A snapshot's datasets together, by the digest that `release` will ask for; compared with `count` releases."""
-    named = {name: digests[name] for name in DATASETS}
+    named = judged(digests)
     past = history.nearest(lake, scope, count)
     table, tables = compared(lake.read(named["metrics"]), {each.snapshot: each.table for each in past})
     return Subject(
@@ -103,7 +104,7 @@ def _difference(figures: Mapping[str, Any], left: str, right: str) -> float | No
 
 
 SUBJECTS: Mapping[str, tuple[Callable[[Lake, Mapping[str, str], str, Profile, int], Subject], tuple[str, ...]]] = {
-    "snapshot": (snapshot_subject, DATASETS),
+    "snapshot": (snapshot_subject, (*DATASETS, ALL)),
     "tokens": (tokens_subject, ("tokens", "tokenizer")),
     "model": (model_subject, ("model",)),
 }

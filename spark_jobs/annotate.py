@@ -3,39 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from gristmill.ledger import Attempt
 from gristmill.process import run_main
-from gristmill.settings import Settings
+from gristmill.scores import MODEL
 from gristmill.units import Unit, UnitResult, run_stages
-from spark_jobs.families import FAMILIES, measure_unit, stages
+from spark_jobs.annotate_config import AnnotateConfig
+from spark_jobs.families import measure_unit, stages
+from spark_jobs.scoring.family import stages as score_stages
+from spark_jobs.scoring.model import load
 from spark_jobs.stage import StageContext, stage_main
 
 NAME = "annotate"
 
 
-class AnnotateConfig(Settings):
-    """`url_lists`: a folder of domain lists (CATEGORY/domains, CATEGORY/urls) beside the word lists that come
-    with Gristmill. Their content, not their place, is in the recipe."""
-
-    url_lists: Path | None = None
-
-
 def run(context: StageContext) -> Attempt:
     """The whole stage."""
     config = context.profile.stage(NAME, AnnotateConfig)
-    lake = context.lake
+    lake, snapshot = context.lake, context.scope
     documents = lake.manifest(context.inputs["documents"])
     units = [Unit(e.unit, {"documents": e.sha256}, {"entry": e}, e.bytes) for e in documents.files]
+    for name, digest in config.scores.items():
+        # A model that is lost, or of another name, is told before anything is measured.
+        load(lake, name, digest)
     with context.attempt(NAME, config) as attempt:
         attempt.bytes_read = documents.bytes
+        # What a release names keeps what it was made from.
+        attempt.inputs = {**attempt.inputs, **{f"{MODEL}.{name}": digest for name, digest in config.scores.items()}}
 
         def measure(group: Sequence[Unit]) -> list[UnitResult]:
-            return [result for unit in group for result in measure_unit(lake, unit, config.url_lists)]
+            return [
+                result
+                for unit in group
+                for result in measure_unit(lake, unit, config.url_lists, config.scores, snapshot)
+            ]
 
-        run_stages(lake, stages(), units, measure, context.tasks, attempt, documents.rows)
-        attempt.summary.update({"documents": documents.rows, "families": len(FAMILIES)})
+        every = [*stages(), *score_stages(config.scores, snapshot)]
+        run_stages(lake, every, units, measure, context.tasks, attempt, documents.rows)
+        attempt.summary.update({"documents": documents.rows, "families": len(every)})
     return attempt
 
 

@@ -22,11 +22,11 @@ from gristmill.schemas import MEASURED_AGAIN, OFFSET_BITS, SCHEMAS
 from gristmill.settings import Settings
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs import index
+from spark_jobs.annotate_config import registry_of
 from spark_jobs.edits import edited, too_short
 from spark_jobs.families import FAMILIES
 from spark_jobs.policies.loading import load_policy
 from spark_jobs.policies.model import Edits
-from spark_jobs.policies.registry import installed
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.text.heuristics import heuristics
 from spark_jobs.text.languages import languages
@@ -49,7 +49,7 @@ class CurateConfig(Settings):
 def run(context: StageContext) -> Attempt:
     """The whole stage."""
     config = context.profile.stage(NAME, CurateConfig)
-    edits = load_policy(context.profile.policy, installed()).edits
+    edits = load_policy(context.profile.policy, registry_of(context.profile)).edits
     lake = context.lake
     ids, sizes = kept_documents(lake, context.inputs["decisions"], context.inputs["heuristics"])
     bounds = shard_bounds(ids, sizes, config.shard_bytes)

@@ -14,21 +14,22 @@ from gristmill.lake import Account, FileEntry, Lake, sha256_json
 from gristmill.ledger import Attempt
 from gristmill.process import run_main, say
 from gristmill.schemas import OFFSET_BITS, SCHEMAS
+from gristmill.scores import ALL
 from gristmill.settings import SettingsError
 from gristmill.units import Stage, Unit, UnitOutput, run_stage
 from spark_jobs import deduplicate
+from spark_jobs.annotate_config import registry_of
 from spark_jobs.policies.decisions import Order, survivor_order
 from spark_jobs.policies.evaluate import first_rule, judge
 from spark_jobs.policies.history import firing_history, silent_rules
 from spark_jobs.policies.inputs import Columns, columns, read_signals, stored_manifests
 from spark_jobs.policies.loading import load_policy
 from spark_jobs.policies.model import Policy
-from spark_jobs.policies.registry import installed
 from spark_jobs.stage import StageContext, stage_main
 from spark_jobs.survivors import KINDS, Removal, removals
 
 NAME, VERSION = "decide", 5
-INPUTS = ("documents", *SIGNAL_FAMILIES, "duplicates")
+INPUTS = ("documents", *SIGNAL_FAMILIES, ALL, "duplicates")
 SMALL_ROWS = 5_000_000
 """Below this many documents one process decides sooner than Spark starts."""
 
@@ -38,17 +39,18 @@ Signals = Mapping[str, FileEntry]
 
 def run(context: StageContext) -> Attempt:
     """The whole stage: rules per file, then clusters by keys, then decisions per file."""
-    policy = load_policy(context.profile.policy, installed())
+    registry = registry_of(context.profile)
+    policy = load_policy(context.profile.policy, registry)
     _check_recorded(context, policy)
     lake = context.lake
-    wanted = columns(policy, installed())
+    wanted = columns(policy, registry)
     families = stored_manifests(lake, context.scope, policy, wanted, context.inputs)
     files = [{n: m.file(entry.unit) for n, m in families.items()} for entry in families["language"].files]
     with context.attempt(NAME, policy) as attempt:
         removed = resolve(context, policy, wanted, files)
         stage = Stage(NAME, VERSION, ("decisions",), policy.deciding(), compute)
         clusters = lake.read(context.inputs["duplicates"], ["doc_id", "cluster_id", "cluster_size"]).sort_by("doc_id")
-        units = [_unit(signals, removed, clusters) for signals in files]
+        units = [_unit(signals, wanted, removed, clusters) for signals in files]
         rows = families["language"].rows
         manifest = run_stage(lake, stage, units, context.tasks, attempt, expected_in=rows)["decisions"]
         account = manifest.account or Account(0, 0)
@@ -96,7 +98,7 @@ def _survivors(lake: Lake, files: Signals, policy: Policy, wanted: Columns, memb
     return survivor_order(policy, table, first_rule(policy, table), members)
 
 
-def _unit(signals: Signals, removed: Mapping[int, Removal], clusters: pa.Table) -> Unit:
+def _unit(signals: Signals, wanted: Columns, removed: Mapping[int, Removal], clusters: pa.Table) -> Unit:
     """A file's unit: what its decisions depend on beyond its signals is in the recipe as one digest."""
     first = signals["language"]
     bounds = [int(first.unit) << OFFSET_BITS, (int(first.unit) + 1) << OFFSET_BITS]
@@ -105,13 +107,13 @@ def _unit(signals: Signals, removed: Mapping[int, Removal], clusters: pa.Table) 
     mine = {d: removed[d] for d in own.column("doc_id").to_pylist() if d in removed}
     digest = sha256_json([[d, r.duplicate_of, r.jaccard, r.kind] for d, r in mine.items()] + own.to_pylist())
     inputs = {name: entry.sha256 for name, entry in signals.items()}
-    payload = {"signals": signals, "removed": mine, "clusters": own}
+    payload = {"signals": signals, "wanted": wanted, "removed": mine, "clusters": own}
     return Unit(first.unit, {**inputs, "clusters": digest}, payload, first.bytes)
 
 
 def compute(lake: Lake, unit: Unit, policy: Policy) -> UnitOutput:
     """The decisions of one file."""
-    signals = read_signals(lake, unit.payload["signals"], columns(policy, installed()))
+    signals = read_signals(lake, unit.payload["signals"], unit.payload["wanted"])
     judged = judge(policy, signals)
     names = policy.rule_names
     reason: list[str | None] = [names[rule] if rule >= 0 else None for rule in judged.first.rule]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ import pyarrow as pa
 from gristmill.lake import Account, FileEntry, Lake, declared
 from gristmill.settings import Settings
 from gristmill.units import Stage, Unit, UnitOutput, UnitResult, run_unit
+from spark_jobs.scoring.family import score_unit
 from spark_jobs.text.content import content
 from spark_jobs.text.heuristics import heuristics
 from spark_jobs.text.languages import languages
@@ -76,10 +77,13 @@ def _lists(folder: Path | None) -> UrlLists:
     return UrlLists.load(folder)
 
 
-def measure_unit(lake: Lake, unit: Unit, url_lists: Path | None) -> list[UnitResult]:
+def measure_unit(
+    lake: Lake, unit: Unit, url_lists: Path | None, scores: Mapping[str, str] | None = None, snapshot: str = ""
+) -> list[UnitResult]:
     """All families of one documents file (payload `entry`), each from its record when there is one.
 
-    `url_lists`: folder of the domain lists. Raises UrlListError.
+    `url_lists`: folder of the domain lists. `scores`: the models (name -> digest) that score its documents. Raises
+    UrlListError, ModelError.
     """
     entry: FileEntry = unit.payload["entry"]
     lists = _lists(url_lists)
@@ -95,7 +99,8 @@ def measure_unit(lake: Lake, unit: Unit, url_lists: Path | None) -> list[UnitRes
         own = Unit(unit.key, inputs, {"documents": documents, "language": language}, unit.weight)
         results.append(run_unit(lake, stage, own))
         language = results[-1][1].get("language", language)
-    return results
+    assert language is not None, "the language is a family"
+    return results + score_unit(lake, unit, scores or {}, snapshot, documents, language)
 
 
 def _compute(family: Family) -> Callable[[Lake, Unit, NoOptions], UnitOutput]:

@@ -15,8 +15,8 @@ from gristmill.process import resolve_inputs, say, stage_parser, write_result
 from gristmill.profile import Profile, load_profile
 from gristmill.settings import Settings
 from gristmill.units import Tasks, in_process
+from spark_jobs.annotate_config import registry_of
 from spark_jobs.policies.loading import load_policy
-from spark_jobs.policies.registry import installed
 from spark_jobs.session import spark_tasks
 
 
@@ -82,7 +82,7 @@ def stage_main(
     lake = Lake.open(profile)
     # Asked before Spark starts: a misspelt snapshot, and a policy that a later stage could not apply.
     Catalogue(lake).get(args.snapshot)
-    load_policy(profile.policy, installed())
+    load_policy(profile.policy, registry_of(profile))
     digests = resolve_inputs(lake, args.snapshot, args.input, inputs)
     with (
         nullcontext(in_process)

@@ -12,7 +12,7 @@ from gristmill import ledger
 from gristmill.catalogue import Snapshot
 from gristmill.lake import Account, Lake
 from gristmill.promote import trained_models
-from gristmill.release import DATASETS, candidate_digest
+from gristmill.release import DATASETS, candidate_digest, judged
 from gristmill.verdicts import Check
 from quality import marks
 from quality.boilerplate import examples as examples_of_lines
@@ -59,7 +59,7 @@ def subject(inputs: Mapping[str, str]) -> str | None:
     """What the gate judged, if every dataset is there."""
     if any(name not in inputs for name in DATASETS):
         return None
-    return candidate_digest({name: inputs[name] for name in DATASETS})
+    return candidate_digest(judged(inputs))
 
 
 def context(lake: Lake, snapshot: Snapshot, inputs: Mapping[str, str], run_id: str) -> dict[str, Any]:

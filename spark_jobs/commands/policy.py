@@ -14,6 +14,7 @@ from gristmill.lake import Lake
 from gristmill.profile import load_profile
 from gristmill.release import releases
 from gristmill.settings import SettingsError
+from spark_jobs.annotate_config import registry_of
 from spark_jobs.commands import policy_text
 from spark_jobs.policies.comparison import COLUMNS, compare
 from spark_jobs.policies.inputs import edit_families, families
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions.add_parser("list", help="the policies that come with Gristmill, one line each").set_defaults(act=_list)
     check = actions.add_parser("check", help="say whether a policy can be used, and what it needs")
     check.add_argument("policy", metavar="POLICY", help="name or path")
+    check.add_argument("--profile", help="whose scores its rules may be about (default: $GRISTMILL_PROFILE, else demo)")
     check.set_defaults(act=_check)
     attempt = _over_snapshot(actions, "try", "what a policy would keep and remove by rule, with examples")
     attempt.add_argument("policy", metavar="POLICY", help="name or path")
@@ -89,14 +91,14 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    policy, registry = _load(args.policy)
+    policy, registry = _load(args.policy, args.profile)
     needed = {*families(policy, registry), *edit_families(policy), "duplicates"}
     print(policy_text.checked(policy, sorted(needed)))
     return 0
 
 
 def _try(args: argparse.Namespace) -> int:
-    policy, registry = _load(args.policy)
+    policy, registry = _load(args.policy, args.profile)
     lake = Lake.open(load_profile(args.profile))
     found = trial(lake, _snapshot(lake, args.snapshot), policy, registry, args.examples)
     print(json.dumps(found, indent=1) if args.json else policy_text.tried(found))
@@ -104,7 +106,7 @@ def _try(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    (a, registry), (b, _) = _load(args.a), _load(args.b)
+    (a, registry), (b, _) = _load(args.a, args.profile), _load(args.b, args.profile)
     lake = Lake.open(load_profile(args.profile))
     found = compare(lake, _snapshot(lake, args.snapshot), a, b, registry)
     # As the user called them: a policy and its older copy have one name.
@@ -116,8 +118,8 @@ def _compare(args: argparse.Namespace) -> int:
     return 0
 
 
-def _load(name_or_path: str) -> tuple[Policy, Registry]:
-    registry = installed()
+def _load(name_or_path: str, profile: str | None) -> tuple[Policy, Registry]:
+    registry = registry_of(load_profile(profile))
     return load_policy(policy_path(name_or_path), registry), registry
 
 

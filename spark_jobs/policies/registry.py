@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gristmill.scores import family
+from gristmill.signals.scores import score_signals
 from gristmill.signals.signal import Signal, flag
 
 DOCUMENTS = "documents"
@@ -37,8 +39,9 @@ def registry(families: Families) -> dict[str, Column]:
     return {signal.name: Column(family, signal) for family, signals in everything.items() for signal in signals}
 
 
-def installed() -> dict[str, Column]:
-    """The registry of the families that `annotate` measures."""
+def installed(scores: Mapping[str, str] | None = None) -> dict[str, Column]:
+    """The registry of the families that `annotate` measures; `scores`: models (name -> digest) that it runs too."""
     from gristmill.signals import FAMILIES
 
-    return registry(FAMILIES)
+    models = {family(name, digest): score_signals(name) for name, digest in sorted((scores or {}).items())}
+    return registry({**FAMILIES, **models})

@@ -20,7 +20,7 @@ from gristmill.catalogue import Catalogue
 from gristmill.lake import Lake
 from gristmill.ledger import Attempt
 from gristmill.profile import PROJECT, Profile, load_profile
-from gristmill.release import DATASETS, Release, candidate_digest, release
+from gristmill.release import Release, candidate_digest, judged, release
 from gristmill.units import Tasks, in_process
 from quality.metrics import snapshot_metrics
 from spark_jobs import annotate, curate, decide, deduplicate, extract
@@ -170,7 +170,7 @@ class Mill:
         table = snapshot_metrics(self.lake, Catalogue(self.lake).get(snapshot), known)
         entry = self.lake.write_table("metrics", "snapshot", table)
         datasets = {**known, "metrics": self.lake.publish("metrics", [entry], {}).digest}
-        subject = candidate_digest({name: datasets[name] for name in DATASETS})
+        subject = candidate_digest(judged(datasets))
         verdicts.record(
             self.lake, subject=subject, kind="snapshot", suite="test", history="", outcome="pass", checks=[], digests={}
         )
