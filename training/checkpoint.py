@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 import torch.distributed as dist
 
 from gristmill.lake import hash_file
@@ -64,6 +65,8 @@ class Checkpoints:
         snapshot = Snapshot(in_memory=self.asynchronous)
         snapshot.take(engine, folder)
         snapshot.text(folder / f"rank-{rank:05d}.json", json.dumps(capture()))
+        if (compressor := getattr(engine, "compressor", None)) is not None:
+            snapshot.tensors(compressor.residuals, folder / f"residuals-{rank:05d}.pt")
         if rank == 0:
             snapshot.text(folder / STATE, json.dumps(state, sort_keys=True))
             if self.layout.tells_no_names:
@@ -102,7 +105,11 @@ class Checkpoints:
         converted = universal.load(engine, folder, saved, self.layout)
         state: dict[str, Any] = json.loads((folder / STATE).read_bytes())
         own = folder / f"rank-{dist.get_rank():05d}.json"
-        restore(json.loads(own.read_bytes()) if saved.ranks == self.layout.ranks else None, int(state["step"]))
+        same_ranks = saved.ranks == self.layout.ranks
+        restore(json.loads(own.read_bytes()) if same_ranks else None, int(state["step"]))
+        left = folder / f"residuals-{dist.get_rank():05d}.pt"
+        if (compressor := getattr(engine, "compressor", None)) is not None and same_ranks and left.is_file():
+            compressor.residuals = torch.load(left, weights_only=True)
         self.events.write(
             "resumed", state["step"], ranks=self.layout.ranks, zero_stage=self.layout.zero_stage, converted=converted
         )

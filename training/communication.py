@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ class Waiting:
 def start_processes() -> None:
     """Join the group that torchrun describes: gloo on CPUs, NCCL on GPUs."""
     os.environ.setdefault("LOCAL_SIZE", os.environ["LOCAL_WORLD_SIZE"])
+    warnings.filterwarnings("ignore", r"`torch\.distributed\.\w+` is deprecated", FutureWarning)  # DeepSpeed's calls
     if deepspeed.accelerator.get_accelerator().device_name() == "cpu":
         _skip_compiled_communication()
         _watch()  # before DeepSpeed looks these functions up
@@ -49,7 +51,7 @@ def _skip_compiled_communication() -> None:
 def _watch() -> None:
     for name in _COLLECTIVES:
         function = getattr(dist, name)
-        if not hasattr(function, "__wrapped__") or not getattr(function, "timed", False):
+        if not getattr(function, "timed", False):
             setattr(dist, name, _timed(function))
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from gristmill.lake import sha256_json
-from gristmill.settings import Settings, load_yaml, nearest, parse
+from gristmill.lake import hash_file, sha256_json
+from gristmill.settings import Settings, SettingsError, load_yaml, nearest, parse
 from training.energy import EnergyConfig
 from training.groups import OptimizerConfig, conflict
 from training.guard import GuardConfig
+from training.objectives import config as mixture
 from training.objectives.causal import CausalConfig
-from training.objectives.config import ObjectiveConfig, check_mixture
+from training.objectives.config import ObjectiveConfig
 from training.parallel import ParallelConfig
 from training.schedule import RampStage, ScheduleConfig, batch_at, check_ramp, sequences_before
 from training.shelf import CheckpointConfig
@@ -76,11 +77,12 @@ class PretrainConfig(Settings):
         if self.global_batch % together:
             raise ValueError(f"global_batch {self.global_batch} must be a multiple of ranks x micro_batch = {together}")
         check_ramp(self.batch_ramp, self.global_batch, together)
-        check_mixture(self.objectives)
+        mixture.check_mixture(self.objectives, self.sequence_length)
         parallel.refuse_model(self.model)
         offload = parallel.offload.optimizer != "none"
-        layout = {"zero_stage": parallel.zero_stage, "tensor": parallel.tensor, "pipeline": parallel.pipeline}
-        if problem := conflict(self.optimizer, offload=offload, **layout):
+        cut = {"tensor": parallel.tensor, "pipeline": parallel.pipeline}
+        of_optimizer = conflict(self.optimizer, zero_stage=parallel.zero_stage, offload=offload, **cut)
+        if problem := of_optimizer or mixture.conflict(self.objectives, **cut):
             raise ValueError(problem)
         return self
 
@@ -110,8 +112,18 @@ class PretrainConfig(Settings):
         return {**which, **rounding, "model": self.model.model_dump(mode="json")}
 
     def run_id(self, mix: str, tokens: str, tokenizer: str) -> str:
-        """The same request on the same tokens is the same run; another mix is another request, whose model is its."""
-        return f"{self.size}-{sha256_json([self.identity(), mix, tokens, tokenizer])[:12]}"
+        """The same request on the same data is the same run; another mix is another request, whose model is its.
+
+        Raises SettingsError for labelled data that are not there.
+        """
+        labels = [_digest(objective.data) for objective in self.objectives if hasattr(objective, "data")]
+        return f"{self.size}-{sha256_json([self.identity(), mix, tokens, tokenizer, *labels])[:12]}"
+
+
+def _digest(data: Path) -> str:
+    if not data.is_file():
+        raise SettingsError(f"{data}: no such file of labelled data; give an objective's `data` from the root")
+    return hash_file(data)
 
 
 def load_config(path: Path, changes: dict[str, Any]) -> PretrainConfig:

@@ -72,6 +72,7 @@ class ZeroEngine:
         if config.compression != "none":
             self.deepspeed.enable_backward_allreduce = False
             self.compressor = Compressor(learner.parameters(), config.compression)
+            self.deepspeed.compressor = self.compressor
         if config.tensor > 1:
             cut_heads(self.deepspeed, learner, config.tensor)
         if not hasattr(self.deepspeed.optimizer, "_global_grad_norm"):  # ZeRO 0 in fp32, which hides its norm

@@ -19,6 +19,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from gristmill import ledger, verdicts
+from gristmill.children import signal_at_parents_death
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.mixes import load_mix, request_id
@@ -26,12 +27,13 @@ from gristmill.process import resolve_inputs, run_main, say, stage_parser, write
 from gristmill.profile import Profile, load_profile
 from training.config import PretrainConfig, load_config
 from training.keeper import ERROR, EXIT_STOPPED, LOCK, is_held
+from training.objectives.config import embedding_size
+from training.parallel import refuse_machine, this_machine
 from training.stream import approved_stream
 from training.watch import run_kept
 
 INPUTS = ("tokens", "tokenizer")
 WEIGHT_FILES = ("model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "request.json")
-ERROR_FILE = ERROR
 
 STARTED_BY = "started_by"
 """File with the id of the Airflow run that started the newest attempt, for its checkpoints. No part of the request,
@@ -65,6 +67,9 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError(f"these tokens were approved with tokenizer {judged[:12]}; give --input tokenizer={judged}")
     name = args.mix or mix.name
     run_id = config.run_id(name, **inputs)
+    refuse_machine(config.parallel, *this_machine())
+    # The keeper of the ranks lives on, and the next launcher of the run finds it.
+    signal_at_parents_death(signal.SIGKILL)
     with alone(profile.work_dir / "runs" / run_id) as folder:
         weights = ledger.newest_output(lake, run_id, "weights")
         if weights is None:
@@ -128,7 +133,8 @@ def prepare(
         "vocabulary": vocabulary, "checkpoints": str(lake.storage.local_path(f"checkpoints/{run_id}")), **inputs,
     }  # fmt: skip
     (folder / "request.json").write_text(json.dumps(request, indent=1), encoding="utf-8")
-    shape = {"architecture": "gristmill-decoder", "vocabulary": vocabulary, "sequence_length": config.sequence_length}
+    entries = embedding_size(config.objectives, vocabulary)
+    shape = {"architecture": "gristmill-decoder", "vocabulary": entries, "sequence_length": config.sequence_length}
     (folder / "config.json").write_text(json.dumps({**shape, **config.model.model_dump()}, indent=1), encoding="utf-8")
     say(f"training run {run_id}: {folder}")
 
@@ -146,8 +152,8 @@ def run_ranks(config: PretrainConfig, folder: Path) -> None:
     ]  # fmt: skip
     signal.signal(signal.SIGTERM, _stop)
     code = run_kept(folder, command, rank_environment(config.parallel.ranks))
-    if (folder / ERROR_FILE).is_file():
-        raise UserError((folder / ERROR_FILE).read_text(encoding="utf-8"))
+    if (folder / ERROR).is_file():
+        raise UserError((folder / ERROR).read_text(encoding="utf-8"))
     if code:
         raise TrainingFailed(f"the ranks ended with code {code}; a retry resumes from the newest checkpoint")
     if not (folder / "model.safetensors").is_file():

@@ -29,13 +29,13 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor, mask: Tensor | None) -> Tensor:
         """x: (batch, time, width) -> the same shape. `mask` as of `attention_mask`; None is causal."""
-        batch, time, width = x.shape
+        batch, time, _ = x.shape
         query = self.query(x).view(batch, time, self.heads, self.head_width).transpose(1, 2)
         key, value = self.key_value(x).view(batch, time, 2, self.kv_heads, self.head_width).permute(2, 0, 3, 1, 4)
         mixed = F.scaled_dot_product_attention(
             rotate(query, cos, sin), rotate(key, cos, sin), value, mask, is_causal=mask is None, enable_gqa=True
         )
-        return self.out(mixed.transpose(1, 2).reshape(batch, time, width))  # type: ignore[no-any-return]
+        return self.out(mixed.transpose(1, 2).reshape(batch, time, -1))  # type: ignore[no-any-return]
 
 
 class SwiGLU(nn.Module):

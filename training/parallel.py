@@ -79,24 +79,16 @@ class ParallelConfig(Settings):
         if model.layers < self.pipeline:
             raise ValueError(
                 f"{model.layers} layers do not fill {self.pipeline} pipeline stages; "
-                f"set pipeline to {largest_divisor(self.ranks, model.layers)} or less"
+                f"set pipeline to {largest_divisor(self.ranks, model.layers)}"
             )
         counts = {"heads": model.heads, "kv_heads": model.kv_heads, "hidden": model.hidden}
         uneven = [f"{name} {count}" for name, count in counts.items() if count % self.tensor]
         if uneven:
-            fits = max(n for n in range(1, self.tensor) if not any(count % n for count in counts.values()))
+            whole = [self.ranks, *counts.values()]
+            fits = max(n for n in range(1, self.tensor) if not any(count % n for count in whole))
             raise ValueError(
                 f"tensor parallel over {self.tensor} ranks cuts heads and hidden width evenly, but {', '.join(uneven)} "
                 f"cannot be; set tensor to {fits}"
-            )
-
-    def refuse_objectives(self, joined: bool) -> None:
-        """Raises ValueError for rows that need a mask in a pipeline; `joined`: all are causal rows whose documents
-        see each other."""
-        if self.pipeline > 1 and not joined:
-            raise ValueError(
-                "pipeline with other objectives than causal alone with joined documents: stages hand on hidden states "
-                "without a mask; set pipeline to 1"
             )
 
     def _split(self) -> str:

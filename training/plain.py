@@ -17,7 +17,8 @@ from training.stopwatch import Stopwatch
 
 
 class PlainEngine:
-    """See training.engine.Engine; it has no checkpoints. Gradients are reduced while backward runs, in buckets."""
+    """See training.engine.Engine; it has no checkpoints. Gradients are reduced while backward runs, in buckets;
+    waiting for the last of them counts as backward."""
 
     def __init__(self, learner: Learner, make_optimizer: MakeOptimizer, clip_norm: float, bucket: int) -> None:
         self.learner, self.optimizer, self.clip_norm = learner, make_optimizer(learner), clip_norm

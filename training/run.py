@@ -9,9 +9,11 @@ import torch.distributed as dist
 
 from training.checkpoint import Checkpoints
 from training.config import PretrainConfig
-from training.engine import Engine
+from training.engine import ZeroEngine
 from training.events import Events
 from training.guard import Guard
+from training.launch import STARTED_BY
+from training.pipeline import PipelineEngine
 from training.route import Route, read_route
 from training.sampler import Sampler
 from training.shelf import Shelf, step_of
@@ -22,7 +24,12 @@ class Run:
     """All of a run that a checkpoint holds."""
 
     def __init__(
-        self, config: PretrainConfig, request: dict[str, Any], events: Events, engine: Engine, sampler: Sampler
+        self,
+        config: PretrainConfig,
+        request: dict[str, Any],
+        events: Events,
+        engine: ZeroEngine | PipelineEngine,
+        sampler: Sampler,
     ) -> None:
         self.config, self.request, self.engine, self.sampler = config, request, engine, sampler
         self.checkpoints = open_checkpoints(config, request, events)
@@ -35,11 +42,12 @@ class Run:
 
     def save(self, step: int) -> None:
         """Collective."""
-        state = {
+        started_by = self.checkpoints.events.folder / STARTED_BY
+        self.checkpoints.save(self.engine.deepspeed, {
             "step": step, "guard": self.guard.state_dict(), "data": self.sampler.position(self.route.data_step(step)),
-            "loss_ema": self.guard.ema, "config": self.request["config"], "started_by": self.request.get("started_by"),
-        }  # fmt: skip
-        self.checkpoints.save(self.engine.deepspeed, state)
+            "loss_ema": self.guard.ema, "config": self.request["config"],
+            "started_by": started_by.read_text(encoding="utf-8"),
+        })  # fmt: skip
 
     def resume(self) -> int:
         """Collective. Go on from the newest whole checkpoint; its step, 0 without any."""

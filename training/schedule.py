@@ -16,7 +16,7 @@ class ScheduleConfig(Settings):
 
     `cosine` decays over all steps (Loshchilov and Hutter 2017), `linear` likewise in a line (Defazio et al. 2023),
     `wsd` stays at the top and decays in the last `decay_share` of the steps as 1 - sqrt (Hu et al. 2024; the shape
-    from Hägele et al. 2024), so that a longer run can go on from any checkpoint before the decay.
+    from Hägele et al. 2024).
     """
 
     kind: Literal["cosine", "linear", "wsd"] = "cosine"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import deepspeed
 import torch
 import torch.distributed as dist
 from safetensors.torch import save_file
@@ -21,13 +19,14 @@ from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.process import run_main, say
 from gristmill.profile import load_profile
+from training.communication import start_processes
 from training.config import PretrainConfig
 from training.determinism import make_deterministic
 from training.engine import build_engine
 from training.events import Events
 from training.flops import flops_per_token, measured_peak
 from training.guard import Decision
-from training.launch import ERROR_FILE, EXIT_STOPPED
+from training.keeper import ERROR, EXIT_STOPPED
 from training.learner import build_learner
 from training.loader import Loader, Share
 from training.meters import Meters, Scale
@@ -52,7 +51,7 @@ def main() -> None:
     try:
         train(folder)
     except UserError as error:
-        (folder / ERROR_FILE).write_text(str(error), encoding="utf-8")
+        (folder / ERROR).write_text(str(error), encoding="utf-8")
         raise
 
 
@@ -64,10 +63,8 @@ def train(folder: Path) -> None:
     lake = Lake.open(profile)
     parallel = config.parallel
 
-    # Processes. torchrun says who we are; DeepSpeed picks gloo on CPUs and NCCL on GPUs.
-    os.environ.setdefault("LOCAL_SIZE", os.environ["LOCAL_WORLD_SIZE"])
-    skip_compiled_communication()
-    deepspeed.init_distributed(verbose=False)
+    # Processes. torchrun says who we are.
+    start_processes()
     rank, first = dist.get_rank(), dist.get_rank() == 0
     torch.manual_seed(config.seed)
     if config.deterministic:
@@ -172,17 +169,6 @@ def total_peak(device: torch.device, precision: str) -> float:
     peak = torch.tensor(measured_peak(device, dtype), dtype=torch.float64, device=device)
     dist.all_reduce(peak)
     return float(peak)
-
-
-def skip_compiled_communication() -> None:
-    """Keep DeepSpeed from compiling its shared-memory all-reduce for CPUs at start.
-
-    Only tensor-parallel layers call it (`inference_all_reduce`), never ZeRO. It costs half a minute and a C++
-    compiler, and its link step fails where the environment's path has a space. DeepSpeed looks the operator up
-    in this table, whose edits it keeps; on GPUs it has no such operator.
-    """
-    if deepspeed.accelerator.get_accelerator().device_name() == "cpu":
-        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
 
 
 class _StopFlag:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from training.batch import plain_batch
 from training.bits import BitsPerByte, Document, held_out, model_bits, unigram_bits
 from training.config import ModelConfig
 from training.model import Transformer
@@ -36,7 +37,7 @@ def brute_force_nats(model: Transformer, tokens: list[int], length: int) -> floa
     for place in range(1, len(text)):
         start = (place - 1) // length * length
         with torch.no_grad():
-            logits = model(torch.tensor([text[start:place]]))[0, -1]
+            logits = model.logits(model(plain_batch(torch.tensor([text[start:place]]))))[0, -1]
         total -= torch.log_softmax(logits, 0)[text[place]].item()
     return total
 

@@ -13,9 +13,11 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from gristmill.lake import hash_file
 from training.checkpoint import Checkpoints, NotSaved, differences
 from training.events import Events, read_events
 from training.shelf import COMPLETE, CheckpointError, Shelf, tag_of
+from training.snapshot import Snapshot
 from training.universal import Layout
 
 IDENTITY: dict[str, Any] = {"config": {"seed": 1, "model": {"width": 8}}, "digests": {"tokens": "t" * 64}}
@@ -198,6 +200,18 @@ def test_an_asynchronous_checkpoint_counts_only_once_its_bytes_are_on_the_disk(
     go.set()
     checkpoints.wait()
     assert checkpoints.shelf.tags() == [tag_of(2)]
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_a_snapshot_in_memory_touches_the_disk_only_when_it_is_written(tmp_path: Path, in_memory: bool) -> None:
+    snapshot, tensor, path = Snapshot(in_memory), torch.ones(5), tmp_path / "a.pt"
+    snapshot.tensors(tensor, path)
+    assert path.exists() is not in_memory
+    tensor.zero_()
+    digests = snapshot.write(tmp_path)
+    assert digests == {"a.pt": hash_file(path)}
+    assert torch.load(path).sum() == 5
+    assert snapshot.files == {}, "what is written is let go of"
 
 
 def test_differences_are_named() -> None:

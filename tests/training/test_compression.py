@@ -24,7 +24,7 @@ def alone(tmp_path: Path) -> Iterator[None]:
 
 
 def values(seed: int, *shape: int) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 10 ** (seed - 3)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)) * 10.0 ** (seed - 3)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -32,6 +32,14 @@ def config(**changes: Any) -> PretrainConfig:
         ({"parallel": {"ranks": 2, "tensor": 2}}, r"tensor parallel over 2 ranks .* set tensor to 1"),
         ({"optimizer": {"kind": "muon"}, "parallel": {"offload": {"optimizer": "cpu"}}}, r"kind to adamw or offload"),
         ({"batch_ramp": [{"before": 5, "global_batch": 24}]}, r"global_batch must grow"),
+        (
+            {
+                "objectives": [{"name": "masked"}],
+                "parallel": {"ranks": 2, "pipeline": 2},
+                "sizes": {"nano": {**NANO, "layers": 2}},
+            },
+            r"a pipeline passes on no attention masks.*set pipeline to 1",
+        ),
         ({"objectives": [{"name": "causal"}, {"name": "causal"}]}, r"two objectives are called 'causal'"),
         ({"objectives": [{"name": "span", "rat": 0.1}]}, r"objectives.0.span.rat' \(did you mean 'rate'"),
         ({"objectives": [{"name": "casual"}]}, r"objectives.*causal"),

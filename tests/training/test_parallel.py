@@ -60,13 +60,6 @@ def test_a_model_that_cannot_be_cut_so_is_refused(asked: dict[str, int], cure: d
     config(**cure).refuse_model(MODEL)
 
 
-def test_a_pipeline_takes_causal_rows_alone() -> None:
-    with pytest.raises(ValueError, match="set pipeline to 1"):
-        config(pipeline=2).refuse_objectives(joined=False)
-    config(pipeline=2).refuse_objectives(joined=True)
-    config(pipeline=1).refuse_objectives(joined=False)
-
-
 def test_a_machine_that_lacks_what_is_asked_for_is_refused() -> None:
     plain = frozenset({"avx2"})
     with pytest.raises(ParallelError, match="set precision to bf16"):

@@ -17,7 +17,7 @@ from training.optimizer import build_optimizer, set_rate, transfer
 from training.schedule import ScheduleConfig
 
 NARROW, WIDE, STEPS = 32, 256, 60
-RATES = [2.0**-k for k in np.arange(3, 11, 1.0)]
+RATES = {"adamw": [2.0**-k for k in range(3, 12)], "muon": [2.0**-k for k in range(9)]}
 
 
 def rows(step: int) -> torch.Tensor:
@@ -52,10 +52,11 @@ def final_loss(width: int, rate: float, base: int | None, kind: str) -> float:
 
 def best(width: int, base: int | None, kind: str) -> float:
     """log2 of the best rate, by a parabola through the best of the grid and its neighbours."""
-    losses = [final_loss(width, rate, base, kind) for rate in RATES]
-    at = min(max(int(np.argmin(losses)), 1), len(RATES) - 2)
+    rates = RATES[kind]
+    losses = [final_loss(width, rate, base, kind) for rate in rates]
+    at = min(max(int(np.argmin(losses)), 1), len(rates) - 2)
     left, middle, right = losses[at - 1 : at + 2]
-    return math.log2(RATES[at]) + 0.5 * (right - left) / (left - 2 * middle + right)
+    return math.log2(rates[at]) + 0.5 * (right - left) / (left - 2 * middle + right)
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,8 +54,9 @@ def command(code: str, *arguments: str) -> list[str]:
 
 def launch(run: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(LAUNCHER, str(run), *command(WAITS, str(run / "pipe"))), stdout=subprocess.PIPE, text=True
-    )
+        command(LAUNCHER, str(run), *command(WAITS, str(run / "pipe"))),
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
 
 
 def trainer(launcher: subprocess.Popen[str]) -> int:
@@ -99,9 +101,11 @@ def test_a_launcher_that_is_told_to_stop_lets_the_ranks_save_and_leaves_nothing(
 def test_a_training_goes_on_when_its_launcher_is_killed_and_the_next_one_finds_it(run: Path) -> None:
     first = launch(run)
     child = trainer(first)
-    first.kill()
+    os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
-    assert watch.find(run) is not None, "the keeper died with its launcher"
+    found = watch.find(run)
+    assert found is not None, "the keeper died with its launcher"
+    os.close(found)
 
     second = launch(run)
     assert second.stdout is not None
@@ -111,6 +115,18 @@ def test_a_training_goes_on_when_its_launcher_is_killed_and_the_next_one_finds_i
     assert output == "went on\n"
     assert second.returncode == 7
     assert ended(child)
+
+
+def test_a_launcher_whose_keeper_gives_way_watches_the_other_one(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when the launcher before it was killed just after it had started a keeper."""
+    other = launch(run)
+    child = trainer(other)
+    answers = iter([lambda folder: None, watch.find])
+    monkeypatch.setattr(watch, "find", lambda folder: next(answers)(folder))
+    monkeypatch.setattr(watch, "say", lambda _: threading.Thread(target=(run / "pipe").write_text, args=("",)).start())
+    assert watch.run_kept(run, command("print('never')"), os.environ) == 7
+    assert ended(child)
+    other.communicate()
 
 
 @pytest.mark.fault

@@ -51,7 +51,7 @@ def embedding_size(configs: Sequence[ObjectiveConfig], vocabulary: int) -> int:
     return Specials(vocabulary).total if any(config.needs_specials for config in configs) else vocabulary
 
 
-def check_mixture(configs: Sequence[ObjectiveConfig], length: int = 128) -> None:
+def check_mixture(configs: Sequence[ObjectiveConfig], length: int) -> None:
     """Raises ValueError for a mixture without weight at its first step, with one title twice, or with an objective
     that cannot make rows of `length` tokens."""
     titles = [config.title for config in configs]
