@@ -79,7 +79,8 @@ with DAG(
     approve_tokens = ApprovalOperator(task_id="approve_tokens", kind="tokens", inputs=tokens, pool="default_pool")
     train = StageOperator(
         task_id="train", module="training.launch", scope="run", inputs=tokens, pool="training", retries=2,
-        execution_timeout=timedelta(days=30), request_options=["mix", "model-size", "zero-stage", "steps", "seed"],
+        outlives=True, execution_timeout=timedelta(days=30),
+        request_options=["mix", "model-size", "zero-stage", "steps", "seed"],
     )  # fmt: skip
     evaluate = StageOperator(
         task_id="evaluate", module="training.evaluate", scope="run", inputs={"weights": "train"}, pool="training"

@@ -68,8 +68,9 @@ def main(argv: list[str] | None = None) -> None:
     name = args.mix or mix.name
     run_id = config.run_id(name, **inputs)
     refuse_machine(config.parallel, *this_machine())
-    # The keeper of the ranks lives on, and the next launcher of the run finds it.
-    signal_at_parents_death(signal.SIGKILL)
+    if args.run_id != "manual":
+        # A scheduler's worker died: the keeper of the ranks lives on, and the retry's launcher finds it.
+        signal_at_parents_death(signal.SIGKILL)
     with alone(profile.work_dir / "runs" / run_id) as folder:
         weights = ledger.newest_output(lake, run_id, "weights")
         if weights is None:

@@ -6,6 +6,7 @@ Single-device code: ZeRO partitions it from outside.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -137,7 +138,32 @@ def rope_tables(batch: Batch, config: ModelConfig, dtype: torch.dtype) -> tuple[
     return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
+class Rotation(torch.autograd.Function):
+    """Rotate the halves of each head, x: (batch, heads, time, head width); the gradient is the rotation back.
+
+    A tenth of a small model's step: autograd's own way through chunk and cat copies three times as often.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return rotated(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return rotated(gradients[0], cos, -sin), None, None
+
+
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotate the halves of each head, x: (batch, heads, time, head width)."""
-    left, right = x.chunk(2, dim=-1)
-    return torch.cat((left * cos - right * sin, right * cos + left * sin), dim=-1)
+    """`rotated`, with its gradient."""
+    return Rotation.apply(x, cos, sin)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def rotated(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """(left cos - right sin, right cos + left sin) of the two halves of each head."""
+    result = torch.empty_like(x, memory_format=torch.contiguous_format)
+    (left, right), (first, second) = x.chunk(2, dim=-1), result.chunk(2, dim=-1)
+    torch.mul(left, cos, out=first).addcmul_(right, sin, value=-1)
+    torch.mul(right, cos, out=second).addcmul_(left, sin)
+    return result

@@ -40,6 +40,7 @@ class StageOperator(BaseOperator):
     :param request: id of the task that returned the validated request, with `request_options`.
     :param request_options: names of those of its values that this stage takes.
     :param allow_missing: run although an upstream task failed and some inputs are missing.
+    :param outlives: the stage knows how to go on without the worker, and how to end all that is its own.
 
     Returns the output digests {dataset: digest}; each asset in `outlets` gets an event with the run's
     partition key and these digests. A blocked gate and a user's error are not retried.
@@ -55,6 +56,7 @@ class StageOperator(BaseOperator):
         request: str = "request",
         request_options: Sequence[str] = (),
         allow_missing: bool = False,
+        outlives: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -65,6 +67,7 @@ class StageOperator(BaseOperator):
         self.request = request
         self.request_options = list(request_options)
         self.allow_missing = allow_missing
+        self.outlives = outlives
         self.summary: dict[str, Any] = {}
         self._process: subprocess.Popen[str] | None = None
 
@@ -104,8 +107,8 @@ class StageOperator(BaseOperator):
 
     def _run(self, command: list[str]) -> None:
         self.log.info("running %s", " ".join(command[3:]))
-        guard = [sys.executable, "-m", "gristmill.service.guard", *command]
-        process = start(guard, env=stage_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        guard = [] if self.outlives else [sys.executable, "-m", "gristmill.service.guard"]
+        process = start([*guard, *command], env=stage_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                         stdin=subprocess.DEVNULL, errors="backslashreplace")  # fmt: skip
         self._process = process
         last: deque[str] = deque(maxlen=20)

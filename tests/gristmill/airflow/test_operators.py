@@ -217,6 +217,18 @@ time.sleep(600)
     assert [p for p in alive if p is not None and not p.dead] == []
 
 
+@pytest.mark.parametrize("outlives", [False, True])
+def test_a_stage_that_outlives_its_worker_is_told_to_stop_itself(
+    stage: Callable[[str], str], tmp_path: Path, outlives: bool
+) -> None:
+    """Behind a guard the parent is the guard; without, it is this process, and the guard ends nothing."""
+    body = f"""
+open({str(tmp_path / "parent")!r}, "w").write(str(os.getppid()))
+"""
+    StageOperator(task_id="t", module=stage(body), outlives=outlives).execute(context())
+    assert ((tmp_path / "parent").read_text() == str(os.getpid())) == outlives
+
+
 def test_last_words_are_the_error_sentence_else_the_last_line() -> None:
     assert last_words(["a", "error: one", "error: two", "more"]) == "two\nmore"
     assert last_words(["a", "b", " "]) == "b"
