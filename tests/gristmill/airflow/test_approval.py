@@ -50,7 +50,11 @@ def judge(lake: Lake, outcome: Outcome, suite: str = "1") -> Verdict:
 
 def context() -> Any:
     instance = SimpleNamespace(id="ti", xcom_pull=lambda task_ids: {"tokens": SUBJECT})
-    return {"dag_run": SimpleNamespace(dag_id="pretrain", run_id="run 1", partition_key=None), "ti": instance, "task_instance": instance}
+    return {
+        "dag_run": SimpleNamespace(dag_id="pretrain", run_id="run 1", partition_key=None),
+        "ti": instance,
+        "task_instance": instance,
+    }
 
 
 def response(option: str = "Approve", reason: Any = "compared", who: str = "rita") -> dict[str, Any]:
