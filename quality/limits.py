@@ -162,9 +162,11 @@ def _limits(
 
 
 def _standard_error(centre: float, here: Row, before: Mapping[str, Row], error: Row | None) -> float:
-    """Of the difference of two shares; the share is drawn towards one half, as Agresti and Coull (1998) do."""
+    """Of the difference of two means with an `error` of their own, else of two shares; the share is drawn towards one
+    half, as Agresti and Coull (1998) do."""
     if error is not None:
-        return math.sqrt(2) * error[0]
+        # Relative to the mean: what makes every value larger must not hide behind its own larger error.
+        return math.sqrt(2) * error[0] * (abs(centre / here[0]) if here[0] else 1.0)
     now, then = max(1, here[1]), max(1.0, median(count for _, count in before.values()))
     count = 1 / (1 / now + 1 / then)
     share = (min(max(centre, 0), 1) * count + 2) / (count + 4)
