@@ -71,8 +71,11 @@ def unigram_bits(documents: Sequence[Document], stream: NDArray[np.uint32], voca
 
 
 @torch.no_grad()
-def model_bits(model: Transformer, documents: Sequence[Document], length: int, batch_tokens: int = 1024) -> BitsPerByte:
-    """Every token of every document is scored once, in windows of `length`.
+def model_bits(
+    model: Transformer, documents: Sequence[Document], length: int, vocabulary: int, batch_tokens: int = 1024
+) -> BitsPerByte:
+    """Every token of every document is scored once, in windows of `length`, among the `vocabulary` of the tokenizer:
+    the special tokens of objectives are no text.
 
     The first is conditioned on end-of-text alone; a later window starts from its predecessor's last token.
     `batch_tokens` bounds the logits in memory.
@@ -85,7 +88,7 @@ def model_bits(model: Transformer, documents: Sequence[Document], length: int, b
         for row, (_, window) in enumerate(group):
             inputs[row, : len(window) - 1] = torch.from_numpy(window[:-1])
             targets[row, : len(window) - 1] = torch.from_numpy(window[1:])
-        logits = model.logits(model(plain_batch(inputs))).float()
+        logits = model.logits(model(plain_batch(inputs)))[..., :vocabulary].float()
         losses = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=-100)
         for (number, _), loss in zip(group, losses.view(len(group), length).sum(1).tolist(), strict=True):
             nats[number] += loss

@@ -13,7 +13,7 @@ NAMES = {"model": "this model", "untrained": "the same model, untrained", "unigr
 
 def write_card(folder: Path, run: dict[str, Any], steps: list[dict[str, Any]]) -> None:
     """Write MODEL_CARD.md and its plots into `folder`."""
-    loss = {"training loss": [(s["step"], s["loss"]) for s in steps]}
+    loss = {"training loss": [(s["step"], s["loss"]) for s in steps if s["loss"] is not None]}
     (folder / "loss.svg").write_text(svg.lines(loss, x_label="step", y_label="nats per token"), encoding="utf-8")
     overall = [(NAMES[name], value) for name, value in run["bpb"].items()]
     (folder / "bits_per_byte.svg").write_text(svg.bars(overall), encoding="utf-8")

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from gristmill import ledger
+from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import load_profile
@@ -57,10 +58,10 @@ def score(lake: Lake, tokens: str, request: dict[str, Any], weights: Path, cache
     config = PretrainConfig.model_validate(request["config"])
     documents = held_out(lake, tokens)
     model = build_learner(config, request["vocabulary"]).trunk
-    untrained = model_bits(model, documents, config.sequence_length)
+    untrained = model_bits(model, documents, config.sequence_length, request["vocabulary"])
     saved = load_file(str(weights))
     model.load_state_dict({name: saved[name] for name in model.state_dict()})
-    trained = model_bits(model, documents, config.sequence_length)
+    trained = model_bits(model, documents, config.sequence_length, request["vocabulary"])
     unigram = unigram_bits(documents, token_stream(lake, tokens, "train", cache), request["vocabulary"])
     return {"model": trained, "untrained": untrained, "unigram": unigram}
 
@@ -74,26 +75,27 @@ def run_record(
 ) -> dict[str, Any]:
     """The flat record that the model gate, `gristmill status` and the card read.
 
-    `loss_first` and `loss_last` are nats per token (the last is the mean of the last ten steps), `bpb` bits per
-    byte, `energy.joules` the sum over the run's attempts.
+    `loss_first` and `loss_last` are nats per token of the steps that were applied (the last is the mean of
+    the last ten), `bpb` bits per byte, `energy.joules` the sum over the run's attempts.
     """
     config = PretrainConfig.model_validate(request["config"])
-    last = [step["loss"] for step in steps[-10:]]
-    attempts = [a for a in ledger.ended(lake, request["run_id"]) if a["stage"] == "train"]
+    losses = [step["loss"] for step in steps if step["applied"]]
+    if not losses:
+        raise UserError("no step of this training was applied; nothing was learned that could be judged")
+    last = losses[-10:]
     return {
         "run_id": request["run_id"], "mix": request["mix"], "size": config.size,
         "parameters": build_learner(config, request["vocabulary"]).trunk.parameter_count,
         "vocabulary": request["vocabulary"], "steps": config.steps, "tokens": steps[-1]["tokens"],
         "sequence_length": config.sequence_length, "zero_stage": config.parallel.zero_stage,
         "ranks": config.parallel.ranks, "precision": config.parallel.precision, "seed": config.seed,
-        "loss_first": steps[0]["loss"], "loss_last": round(sum(last) / len(last), 6),
+        "loss_first": losses[0], "loss_last": round(sum(last) / len(last), 6),
         "skipped_steps": steps[-1]["skipped"],
         "tokens_per_second": round(sum(s["tokens_per_second"] for s in steps) / len(steps), 1),
         "bpb": {name: round(bits.overall, 6) for name, bits in scores.items()},
         "bpb_by_language": {name: {k: round(v, 6) for k, v in bits.languages.items()} for name, bits in scores.items()},
         "held_out_bytes": dict(sorted(scores["model"].bytes.items())),
-        "energy": {"joules": round(sum(a["energy"]["joules"] for a in attempts), 1),
-                   "method": ", ".join(sorted({a["energy"]["method"] for a in attempts})) or "not recorded"},
+        "energy": {"joules": steps[-1]["joules"], "method": steps[-1]["energy_method"]},
         "digests": {**corpus_digests(lake, inputs["tokens"]), **inputs},
         "config": request["config"], "torch": torch.__version__,
     }  # fmt: skip

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,9 +49,22 @@ class Events:
                 file.seek(end - 1)
                 # A kill can leave half a line, which must not swallow the next one.
                 file.write(b"" if file.read(1) == b"\n" else b"\n")
-            file.write(json.dumps(row).encode() + b"\n")
+            file.write(json_line(row).encode())
             file.flush()
             os.fsync(file.fileno())
+
+
+def json_line(row: Mapping[str, Any]) -> str:
+    """A row and its line break; a number that is none becomes null, for JSON knows no NaN."""
+    return json.dumps(_finite(row), allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gristmill.settings import Settings
 
 Role = Literal["embedding", "hidden", "head", "gain", "vector"]
+
+MOVED = {
+    "warmup_steps": "schedule.warmup_steps",
+    "final_share": "schedule.final_share",
+    "max_skipped_steps": "guard.tolerance",
+}
+"""Keys that profiles of earlier versions have here, and where each stands now."""
 
 
 class OptimizerConfig(Settings):
@@ -29,6 +36,13 @@ class OptimizerConfig(Settings):
     weight_decay: float = Field(default=0.1, ge=0)
     clip_norm: float = Field(default=1.0, gt=0)
     base_width: int | None = Field(default=None, ge=8)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _moved(cls, data: Any) -> Any:
+        if isinstance(data, dict) and (old := [key for key in MOVED if key in data]):
+            raise ValueError("; ".join(f"{key} is now {MOVED[key]}" for key in old))
+        return data
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,8 @@ def treatment(kind: Role, config: OptimizerConfig, width: int) -> Treatment:
 
     With m = width / base_width, muP for Adam-like updates (Yang et al. 2022, table 3): hidden matrices start at
     1/sqrt(m) of their deviation and learn at 1/m of the rate; what reads the trunk out starts and learns at 1/m.
+    Muon's updates have elements of one size, and so a spectral norm that grows with sqrt(m): there hidden matrices
+    learn at 1/sqrt(m) (Yang, Simon and Bernstein 2023).
     The token head is tied to the embedding, which must not shrink: its 1/m goes into the gain of the last norm.
     Weight decay is divided by the rate's factor, so that their product does not depend on the width (Wang and
     Aitchison 2024).
@@ -63,7 +79,8 @@ def treatment(kind: Role, config: OptimizerConfig, width: int) -> Treatment:
     decay = 0.0 if kind in ("gain", "vector") else config.weight_decay
     match kind:
         case "hidden":
-            return Treatment(m**-0.5, 1 / m, decay * m)
+            rate = m**-0.5 if config.kind == "muon" else 1 / m
+            return Treatment(m**-0.5, rate, decay / rate)
         case "head":
             return Treatment(1 / m, 1 / m, decay * m)
         case "gain":

@@ -27,7 +27,10 @@ FLOOR = 0.01
 EMA_DECAY = 0.98
 """Of the smoothed loss: about the last 50 steps."""
 
-CURE = "lower learning_rate or clip_norm and run again"
+CURE = (
+    "change the `guard` group (rollback, another threshold or tolerance) to go on from the last checkpoint; with "
+    "another learning_rate or clip_norm it is a new run, from step 0"
+)
 
 
 class GuardConfig(Settings):

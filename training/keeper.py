@@ -24,16 +24,20 @@ from types import FrameType
 
 from gristmill.children import kill_group, start
 from gristmill.process import say
+from gristmill.service.processes import descendants, send
 from training import route, shelf
 from training.events import Events
 
 LOCK, LOG, ENDED, ERROR = "keeper", "training.log", "ended.json", "error.txt"
 """ERROR is where a rank leaves a user's error: torchrun hands on neither message nor exit code."""
 
+STARTED_BY = "started_by"
+"""The run of the scheduler that started or resumed the training last; no part of the request, which is published."""
+
 WATCHED = "lock"
 """The launcher's lock on the run's folder."""
 
-GRACE_SECONDS = 30.0
+GRACE_SECONDS = 600.0
 """For the ranks to end their step and write a checkpoint."""
 
 UNWATCHED_SECONDS = 1800.0
@@ -100,11 +104,20 @@ def _run(folder: Path, command: list[str]) -> int:
                 seen = time.monotonic()
             elif time.monotonic() - seen > UNWATCHED_SECONDS:
                 say("nobody has watched this training for a while; saving and stopping")
-                kill_group(process, GRACE_SECONDS)
+                _end(process)
                 return EXIT_STOPPED
     except BaseException:
-        kill_group(process, GRACE_SECONDS)
+        _end(process)
         raise
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Let the ranks save and end. They are told themselves: torchrun would kill them after 30 seconds."""
+    if ranks := [found for found in descendants(process.pid) if found.parent == process.pid]:
+        send(ranks, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+    kill_group(process, GRACE_SECONDS)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

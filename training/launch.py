@@ -26,7 +26,7 @@ from gristmill.mixes import load_mix, request_id
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
 from gristmill.profile import Profile, load_profile
 from training.config import PretrainConfig, load_config
-from training.keeper import ERROR, EXIT_STOPPED, LOCK, is_held
+from training.keeper import ERROR, EXIT_STOPPED, LOCK, STARTED_BY, is_held
 from training.objectives.config import embedding_size
 from training.parallel import refuse_machine, this_machine
 from training.stream import approved_stream
@@ -35,10 +35,6 @@ from training.watch import run_kept
 INPUTS = ("tokens", "tokenizer")
 WEIGHT_FILES = ("model.safetensors", "config.json", "tokenizer.json", "metrics.jsonl", "request.json")
 
-STARTED_BY = "started_by"
-"""File with the id of the Airflow run that started the newest attempt, for its checkpoints. No part of the request,
-which is the same for any of them."""
-
 
 class TrainingFailed(Exception):
     """The ranks ended with an error; a retry resumes from the newest checkpoint."""
@@ -46,6 +42,7 @@ class TrainingFailed(Exception):
 
 def main(argv: list[str] | None = None) -> None:
     """Run the stage as a process."""
+    signal.signal(signal.SIGTERM, _stop)
     parser = stage_parser("Pretrain a model on an approved token dataset.", "--run")
     parser.add_argument("--mix", help="name of the mix that the model is for (default: the profile's)")
     parser.add_argument("--model-size", dest="size", help="one of the sizes in the profile's pretrain file")
@@ -90,14 +87,18 @@ def pretrain(
     started_by: str,
 ) -> str:
     """Train to the end and publish; the digest of the weights. `started_by` is for the ledger and the checkpoints."""
+    attached = is_held(folder / LOCK)
     recorded = config.model_dump(mode="json")
+    if attached:
+        # What trains was started by an earlier request, perhaps on another layout.
+        recorded = json.loads((folder / "request.json").read_bytes())["config"]
     with ledger.attempt(
         lake, stage="train", scope=folder.name, config=recorded, inputs=inputs, run_id=started_by
     ) as attempt:
         # Once, before each rank would do it; a damaged shard ends the run here.
         approved_stream(lake, inputs["tokens"], "train", profile.work_dir / "tokens", profile.objects)
         (folder / STARTED_BY).write_text(started_by, encoding="utf-8")
-        if not is_held(folder / LOCK):
+        if not attached:
             prepare(lake, profile, config, folder, inputs, mix)
         run_ranks(config, folder)
         entries = [lake.write_file("weights", name, folder / name) for name in WEIGHT_FILES]
@@ -151,7 +152,6 @@ def run_ranks(config: PretrainConfig, folder: Path) -> None:
         "--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0", "--local-addr=127.0.0.1", "--max-restarts=0",
         "-m", "training.train", "--run-folder", str(folder),
     ]  # fmt: skip
-    signal.signal(signal.SIGTERM, _stop)
     code = run_kept(folder, command, rank_environment(config.parallel.ranks))
     if (folder / ERROR).is_file():
         raise UserError((folder / ERROR).read_text(encoding="utf-8"))

@@ -26,13 +26,18 @@ class Heads(nn.Module):
         self.classes = nn.ModuleDict()
         for objective in objectives:
             if isinstance(objective, ContrastiveConfig):
-                self.pairs[objective.title] = nn.Linear(width, width, bias=False)
+                self.pairs[module(objective)] = nn.Linear(width, width, bias=False)
             elif isinstance(objective, ClassificationConfig | TaggingConfig):
-                self.classes[objective.title] = nn.Linear(width, objective.classes, bias=False)
+                self.classes[module(objective)] = nn.Linear(width, objective.classes, bias=False)
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for parameter in self.parameters():
                 parameter.normal_(0.0, 0.02, generator=generator)
+
+
+def module(objective: ObjectiveConfig) -> str:
+    """The name of an objective's head; a title alone could be that of a method of nn.Module."""
+    return f"of_{objective.title}"
 
 
 class Learner(nn.Module):
@@ -132,14 +137,14 @@ class Learner(nn.Module):
         """Cross-entropy of the labels of one task."""
         mine = (self._rows(batch, index)[:, None] & (batch.targets != IGNORED)).flatten()
         chosen = mine.nonzero().squeeze(1)
-        head = self.heads.classes[self.objectives[index].title]
+        head = self.heads.classes[module(self.objectives[index])]
         logits = head(hidden.flatten(0, 1).index_select(0, chosen)).float()
         return F.cross_entropy(logits, batch.targets.flatten()[chosen], reduction="sum")
 
     def _pairs(self, hidden: Tensor, batch: Batch, index: int, temperature: float) -> Tensor:
         """InfoNCE over this rank's pairs, against those of all ranks (Chen et al. 2020), both ways."""
         pooled = self._pooled(hidden, batch, self._rows(batch, index))
-        projected = self.heads.pairs[self.objectives[index].title](pooled)
+        projected = self.heads.pairs[module(self.objectives[index])](pooled)
         points = F.normalize(projected.float(), dim=-1)
         everything, first = gather_rows(points, self.group)
         answers = first + torch.arange(len(points), device=points.device)

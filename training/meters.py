@@ -18,6 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from gristmill.process import say
 from training.batch import Batch
 from training.energy import EnergyConfig, EnergyCounter, kwh_per_million_tokens
+from training.events import json_line
 
 PARTS = ("data", "forward", "backward", "communication", "optimizer", "checkpoint")
 """Parts of a step's time; what they leave of it is `other`."""
@@ -63,7 +64,7 @@ class Meters:
         lines = read_metrics(self.path)
         kept = [line for line in lines if line["step"] <= resumed_at]
         temporary = self.path.with_suffix(".tmp")
-        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        temporary.write_text("".join(json_line(line) for line in kept), encoding="utf-8")
         temporary.replace(self.path)
         self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=resumed_at + 1, flush_secs=10)
         last = kept[-1] if kept else {}
@@ -96,7 +97,7 @@ class Meters:
             "memory_mib": round(memory_mib(), 1), **self._energy(),
         }  # fmt: skip
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json_line(line))
         for name, value in flat(line).items():
             self.writer.add_scalar(f"train/{name}", value, step)
         self.pace = seconds / tokens if self.pace is None else 0.9 * self.pace + 0.1 * seconds / tokens
@@ -157,7 +158,7 @@ def write_history(lines: list[dict[str, Any]], path: Path) -> None:
 
 def padding(batches: Sequence[Batch]) -> float:
     """Share of the places in `batches` that hold no token."""
-    empty = sum(0 if batch.plain else int((batch.segments == 0).sum()) for batch in batches)
+    empty = sum(int((batch.segments == 0).sum()) for batch in batches)
     return empty / max(1, sum(batch.tokens.numel() for batch in batches))
 
 

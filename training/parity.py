@@ -159,8 +159,10 @@ def trained(members: list[Variant], ranks: int, steps: int, checks: int, folder:
         "-m", "training.parity_ranks", "--variants", json.dumps([asdict(v) | {"file": v.file} for v in members]),
         "--steps", str(steps), "--checks", str(checks), "--out", str(out),
     ]  # fmt: skip
+    # The reference is in float64 and the table in fp32, which is what a CPU is for; four ranks need no four GPUs.
+    environment = rank_environment(ranks) | {"DS_ACCELERATOR": "cpu", "CUDA_VISIBLE_DEVICES": ""}
     with (folder / "log").open("w", encoding="utf-8") as log:
-        process = start(command, env=rank_environment(ranks), stdout=log, stderr=log)
+        process = start(command, env=environment, stdout=log, stderr=log)
         try:
             code = process.wait()
         except BaseException:

@@ -39,7 +39,8 @@ class Route:
 
     def rolled_back(self, step: int, to: int) -> Route:
         """The route after a rollback from step `step`, whose data are at fault, to a checkpoint of step `to`."""
-        return Route((*self.detours, Detour(to, self.data_step(to), self.data_step(step))))
+        last = max([self.data_step(step), *(detour.last for detour in self.detours)])
+        return Route((*self.detours, Detour(to, self.data_step(to), last)))
 
     def write(self, folder: Path) -> None:
         """Replace the file in `folder`, durably and at once."""

@@ -12,7 +12,7 @@ from training.config import PretrainConfig
 from training.engine import ZeroEngine
 from training.events import Events
 from training.guard import Guard
-from training.launch import STARTED_BY
+from training.keeper import STARTED_BY
 from training.pipeline import PipelineEngine
 from training.route import Route, read_route
 from training.sampler import Sampler
@@ -35,6 +35,12 @@ class Run:
         self.checkpoints = open_checkpoints(config, request, events)
         self.route = Route()
         self.guard = Guard(config.guard)
+
+    def begin(self, step: int) -> None:
+        """Before step `step` (0-based): where the weights of objectives move, earlier losses say nothing of a spike."""
+        weights = [[o.weight_at(at) for o in self.config.objectives] for at in (max(0, step - 1), step)]
+        if weights[0] != weights[1]:
+            self.guard.losses.clear()
 
     def admit(self, loss: float, grad_norm: float) -> bool:
         """Whether a step's update may be written."""

@@ -65,6 +65,8 @@ def train(folder: Path) -> None:
 
     # Processes. torchrun says who we are.
     start_processes()
+    if dist.get_world_size() != parallel.ranks:
+        raise UserError(f"{dist.get_world_size()} processes for a config of {parallel.ranks} ranks; start them anew")
     rank, first = dist.get_rank(), dist.get_rank() == 0
     torch.manual_seed(config.seed)
     if config.deterministic:
@@ -107,6 +109,7 @@ def train(folder: Path) -> None:
     stop = _StopFlag()
     while done < config.steps:
         run.checkpoints.check()
+        run.begin(done)
         stalled = loader.stall_seconds
         data_step = run.route.data_step(done)
         batches = loader.step(data_step)
@@ -120,6 +123,10 @@ def train(folder: Path) -> None:
         if not decision:
             report(events, done, decision, result, [d.as_dict() for d in loader.documents(data_step)])
         if decision.action == "stop":
+            run.checkpoints.wait()
+            loader.close()
+            if meters:
+                meters.close()
             raise Stopped(f"step {done}: {decision.reason}")
         if decision.action == "rollback":
             done = run.roll_back(done)

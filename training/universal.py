@@ -97,6 +97,7 @@ def load(engine: Any, folder: Path, saved: Layout, wanted: Layout) -> bool:
     # Stage 3 gives every group the first one's weight decay.
     for group, own in zip(_groups(engine), settings, strict=True):
         group.update(own)
+    dist.barrier()  # the others may still read it
     _on_first_rank(lambda: shutil.rmtree(converted))
     return True
 

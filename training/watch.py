@@ -31,7 +31,8 @@ def run_kept(folder: Path, command: Sequence[str], environment: Mapping[str, str
             keeper, process = find(folder), None
             if keeper is None:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "training.keeper", str(folder), *command], env=dict(environment),
+                    [sys.executable, "-m", "training.keeper", str(folder), *command],
+                    env={**environment, "GRISTMILL_KEPT": "1"},  # spared when a scheduler is started again
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 )  # fmt: skip
                 keeper = os.pidfd_open(process.pid)

@@ -16,7 +16,7 @@ from types import FrameType
 from gristmill.children import start
 from gristmill.profile import load_profile
 from gristmill.service.home import COMPONENTS, Home
-from gristmill.service.processes import Process, adopt_orphans, descendants, end_all, reap, send
+from gristmill.service.processes import Process, adopt_orphans, carries, descendants, end_all, reap, send
 
 IDLE_STOP_SECONDS = 8.0
 """Time for components without a running task to end by themselves."""
@@ -77,12 +77,14 @@ class Supervisor:
                 self.components[name] = self._component(name, _arguments(name))
 
     def _end_orphans(self) -> None:
-        """End what a dead component left behind: workers without a scheduler would wait for ever."""
+        """End what a dead component left behind: workers without a scheduler would wait for ever. Trainings that go on
+        without a worker stay, and are found by the retry."""
         ours = {process.pid for process in self.components.values() if process.poll() is None}
 
         def orphans() -> list[Process]:
             found = descendants(os.getpid())
-            roots = {p.pid for p in found if p.parent == os.getpid()} - ours
+            mine = {p.pid for p in found if p.parent == os.getpid() and not carries(p.pid, "GRISTMILL_KEPT", "1")}
+            roots = mine - ours
             return [p for p in found if p.pid in roots]
 
         end_all(orphans, grace_seconds=5.0)

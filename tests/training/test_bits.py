@@ -50,7 +50,7 @@ def test_every_token_is_scored_once_with_the_context_of_its_window(length: int) 
         document("en" if size % 2 else "de", 3 * size + 1, *draw.integers(1, VOCABULARY, size))
         for size in (1, 2, 3, 4, 5, 8, 9, 17, 24)
     ]
-    found = model_bits(model, documents, length, batch_tokens=4 * length)
+    found = model_bits(model, documents, length, VOCABULARY, batch_tokens=4 * length)
     for language in ("de", "en"):
         mine = [d for d in documents if d.language == language]
         nats = sum(brute_force_nats(model, d.tokens.tolist(), length) for d in mine)
@@ -81,3 +81,10 @@ def test_held_out_documents_are_those_of_the_validation_split_without_end_of_tex
     found = held_out(bench.lake, bench.tokens)
     assert [d.tokens.tolist() for d in found] == [row["tokens"][:-1] for row in rows]
     assert [(d.language, d.bytes) for d in found] == [(row["language"], row["bytes"]) for row in rows]
+
+
+def test_special_tokens_of_objectives_are_no_text() -> None:
+    wide = Transformer(ModelConfig(layers=1, width=16, heads=2, kv_heads=1, hidden=16), VOCABULARY + 9, seed=0)
+    found = model_bits(wide, [document("en", 8, 1, 2, 3)], 4, VOCABULARY).overall
+    everything = model_bits(wide, [document("en", 8, 1, 2, 3)], 4, VOCABULARY + 9).overall
+    assert found < everything - 0.1

@@ -25,6 +25,11 @@ def config(**changes: Any) -> PretrainConfig:
     [
         ({"stpes": 5}, r"unknown key 'stpes' \(did you mean 'steps'\?\)"),
         ({"optimizer": {"learning_rat": 1}}, r"optimizer.learning_rat.*did you mean 'learning_rate'"),
+        ({"optimizer": {"warmup_steps": 4}}, r"test\.yaml: optimizer: .*warmup_steps is now schedule\.warmup_steps"),
+        (
+            {"optimizer": {"final_share": 0.1, "max_skipped_steps": 3}},
+            r"final_share is now schedule\.final_share; max_skipped_steps is now guard\.tolerance",
+        ),
         ({"sizes": {"nano": {**NANO, "head": 2}}}, r"sizes.nano.head"),
         ({"size": "nanno"}, r"no model size 'nanno' \(did you mean 'nano'\?\)"),
         ({"parallel": {"zero_stage": 4}}, r"parallel.zero_stage"),
@@ -102,3 +107,9 @@ def test_a_size_that_was_not_chosen_makes_no_other_run_and_no_other_checkpoint()
 def test_every_size_of_a_shipped_config_can_be_asked_for(path: Path) -> None:
     sizes = load_config(path, {}).sizes
     assert all(load_config(path, {"size": size}).size == size for size in sizes)
+
+
+def test_the_recipe_of_the_page_can_be_trained() -> None:
+    page = (PRETRAIN.parents[1] / "docs" / "train.md").read_text(encoding="utf-8")
+    recipe = yaml.safe_load(page.partition("```yaml")[2].partition("```")[0])
+    assert parse(PretrainConfig, recipe, "docs/train.md").optimizer.kind == "muon"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from training.events import FILE, Events, read_events
@@ -38,3 +39,10 @@ def test_a_hostile_url_stays_in_its_row_and_in_ascii(tmp_path: Path) -> None:
 def test_other_ranks_write_nothing(tmp_path: Path) -> None:
     Events(tmp_path, active=False).write("saved", 1)
     assert read_events(tmp_path) == []
+
+
+def test_a_number_that_is_none_is_null_for_json_knows_no_nan(tmp_path: Path) -> None:
+    Events(tmp_path).write("skip", 3, loss=math.nan, sums={"causal": [math.inf, 1.0]})
+    [row] = read_events(tmp_path)
+    assert (row["loss"], row["sums"]) == (None, {"causal": [None, 1.0]})
+    assert "NaN" not in (tmp_path / "events.jsonl").read_text()

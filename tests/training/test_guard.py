@@ -110,7 +110,7 @@ def test_a_higher_level_that_stays_ends_the_run_with_a_sentence() -> None:
     decisions = run(warm(), [(9.0, 1.0)] * 10)
     assert [decision.action for decision in decisions] == ["skip"] * 3 + ["stop"]
     assert "4 of 16 steps were skipped" in decisions[-1].reason
-    assert "lower learning_rate" in decisions[-1].reason
+    assert "change the `guard` group" in decisions[-1].reason
 
 
 def test_rollbacks_end_too() -> None:

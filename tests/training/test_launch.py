@@ -114,7 +114,7 @@ def test_a_run_whose_steps_are_all_skipped_does_not_look_healthy(benches: Benche
     output, _ = process.communicate()
     assert process.returncode == 2, output
     assert re.search(
-        "error: step [0-9]+: [0-9]+ of [0-9]+ steps were skipped.*lower learning_rate", output.splitlines()[-1]
+        "error: step [0-9]+: [0-9]+ of [0-9]+ steps were skipped.*change the `guard` group", output.splitlines()[-1]
     )
     assert ledger.newest_output(bench.lake, run_id(bench), "weights") is None
 

@@ -102,10 +102,14 @@ def plain_nats(made: Learner, batch: Batch) -> list[list[float]]:
         if title == "contrastive":
             for k in range(1, int(batch.segments[row].max()) + 1):
                 mean = hidden[row, batch.segments[row] == k].mean(0)
-                point = made.heads.pairs[title](mean).double()
+                point = made.heads.pairs[f"of_{title}"](mean).double()
                 pairs.append([point / point.norm()]) if k % 2 else pairs[-1].append(point / point.norm())
             continue
-        scores = made.heads.classes[title](hidden[row]).double().log_softmax(-1) if title == "tagging" else logits[row]
+        scores = (
+            made.heads.classes[f"of_{title}"](hidden[row]).double().log_softmax(-1)
+            if title == "tagging"
+            else logits[row]
+        )
         for place, target in enumerate(batch.targets[row].tolist()):
             if target != IGNORED:
                 found[owner].append(-scores[place, target].item())
@@ -170,7 +174,7 @@ def test_a_tasks_head_learns_from_that_task_alone() -> None:
     made = learner(MIXTURE)
     parts = batches(made, (2, 2, 0, 0, 2), [6])
     step(made, parts)
-    head, mine = made.heads.classes["tagging"].weight, parts[0].objective == 4
+    head, mine = made.heads.classes["of_tagging"].weight, parts[0].objective == 4
     assert head.grad is not None
     logits = made.trunk(parts[0])[mine].flatten(0, 1) @ head.T
     loss = F.cross_entropy(logits, parts[0].targets[mine].flatten(), ignore_index=IGNORED) / 3

@@ -156,6 +156,8 @@ def test_padding_is_the_share_of_empty_places() -> None:
     assert padding([batch()]) == 0.0
     assert padding([batch(), batch(empty=8)]) == pytest.approx(8 / 128)
     assert padding([]) == 0.0
+    half = batch(empty=8)
+    assert padding([Batch(**{**half.__dict__, "plain": True})]) == pytest.approx(8 / 64)
 
 
 @pytest.mark.parametrize(

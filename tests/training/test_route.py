@@ -49,3 +49,9 @@ def test_a_route_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
     route.write(tmp_path)
     assert read_route(tmp_path) == route
     assert [path.name for path in tmp_path.iterdir()] == ["route.json"]
+
+
+def test_what_was_passed_over_once_is_never_read_again() -> None:
+    """A checkpoint before an earlier rollback: its steps read other data than those that were at fault."""
+    route = Route().rolled_back(219, to=200).rolled_back(150, to=100)
+    assert {route.data_step(step) for step in range(100, 400)}.isdisjoint(range(200, 220))

@@ -58,8 +58,11 @@ def check_mixture(configs: Sequence[ObjectiveConfig], length: int) -> None:
     for title in titles:
         if titles.count(title) > 1:
             raise ValueError(f"two objectives are called '{title}'; give one of them a `label`")
-    if not any(config.weight_at(0) for config in configs):
-        raise ValueError("at step 0 no objective has a weight above 0")
+    # Between the steps that are named, weights go in straight lines, and a sum above 0 at both ends stays above it.
+    named = {0, *(step for config in configs if isinstance(config.weight, dict) for step in config.weight)}
+    for step in sorted(named):
+        if not any(config.weight_at(step) for config in configs):
+            raise ValueError(f"at step {step} no objective has a weight above 0")
     for config in configs:
         try:
             build(config, Specials(0)).capacity(length)

@@ -253,6 +253,9 @@ def test_titles_tell_entries_apart() -> None:
         check_mixture(entries, 4096)
     with pytest.raises(ValueError, match="no objective has a weight above 0"):
         check_mixture(parse({"name": "causal", "weight": {0: 0, 10: 1}}), 128)
+    with pytest.raises(ValueError, match="at step 1000 no objective"):
+        check_mixture(parse({"name": "causal", "weight": {0: 1, 1000: 0}},
+                            {"name": "masked", "weight": {1000: 0, 2000: 1}}), 128)  # fmt: skip
 
 
 @pytest.mark.parametrize(
