@@ -96,7 +96,7 @@ def _rule(lake: Lake, current: Release, name: str) -> dict[str, Any]:
     started = json.loads(lake.storage.get(f"ledger/{made[-1]}.started.json") or b"{}") if made else {}
     for rule in (started.get("config") or {}).get("rules", ()):
         if rule["name"] == name:
-            test = next((kind for kind in ("forbid", "require") if rule[kind] is not None), "bounds")
+            test = next((kind for kind in ("forbid", "require") if rule.get(kind) is not None), "bounds")
             return {"signal": rule["signal"], "test": test, "why": rule["why"]}
     return {}
 

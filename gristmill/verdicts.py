@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,11 +89,13 @@ def record(
     checks: Sequence[Check],
     digests: Mapping[str, str],
     past: Mapping[str, str] | None = None,
+    in_force: Callable[[], bool] = lambda: False,
 ) -> Verdict:
     """Store a verdict and return the stored one: the first for these (subject, suite, history) stands.
 
     It is the current verdict on its subject from now on: what was judged by other bounds before does not count. But
-    a newer history alone takes no approval back: then the verdict is stored beside the one that approves.
+    a newer history alone takes back neither the answer of a reviewer nor a `pass` on which something rests already
+    (`in_force`: the subject is released or promoted): then the verdict is stored beside the one that approves.
     """
     key = f"verdicts/{subject}/{sha256_json([suite, history])}.json"
     judged_at = datetime.now(UTC).isoformat(timespec="microseconds")
@@ -102,7 +104,7 @@ def record(
     del body["digest"]
     lake.storage.put_if_absent(key, canonical_json(body))
     stored = _load(lake, key)
-    _make_current(lake, stored, key)
+    _make_current(lake, stored, key, in_force)
     return stored
 
 
@@ -166,20 +168,21 @@ def _pointed(lake: Lake, pointer: bytes | None, subject: str) -> Verdict | None:
     return verdict if verdict.subject == subject else None
 
 
-def _make_current(lake: Lake, verdict: Verdict, key: str) -> None:
-    """Point the subject at this verdict, unless the one that stands is approved and has another history alone."""
+def _make_current(lake: Lake, verdict: Verdict, key: str, in_force: Callable[[], bool]) -> None:
+    """Point the subject at this verdict, unless the one that stands has another history alone and is approved, by a
+    reviewer or by itself with something in force."""
 
     def stands(pointer: bytes | None) -> bool:
         before = _pointed(lake, pointer, verdict.subject)
         if before is None or before.suite != verdict.suite or before.history == verdict.history:
             return False
-        return approved(lake, before)
+        return approved(lake, before) and (before.outcome == "warn" or in_force())
 
     name, body = _current(verdict.subject), canonical_json({"verdict": key})
     while not stands(seen := lake.storage.get(name)):
         if lake.storage.compare_and_swap(name, seen, body):
             if seen is not None and stands(seen):
-                # A reviewer answered in between: what was approved stands.
+                # A reviewer answered or a run released in between: what was approved stands.
                 lake.storage.compare_and_swap(name, body, seen)
             return
 

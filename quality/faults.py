@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gristmill.datasets import SIGNAL_FAMILIES
 from quality.metrics.extract import Listing
-from quality.power import KEPT, LANGUAGES, RULES, Documents, Memory, stages
+from quality.power import KEPT, LANGUAGES, RULES, SCORE, Documents, Memory, stages
 
 Rng = np.random.Generator
 Rows = NDArray[np.int64]
@@ -201,6 +201,7 @@ CONTRACT = (
     Fault("extract balance", f"{_RECORD} lost", ONE, _edit("documents", _first)),
     Fault("rejects accounted", f"{_RECORD} without its row", ONE, _edit("rejects", _first)),
     *(Fault(f"{family} balance", "document not measured", ONE, _edit(family, _first)) for family in SIGNAL_FAMILIES),
+    Fault("score balance", "document not scored", ONE, _edit(SCORE, _first)),
     Fault("decide balance", "document neither kept nor removed", ONE, _edit("decisions", _first)),
     Fault("curate balance", "kept document lost", ONE, _edit("corpus", _first)),
     Fault("document keys unique", "id twice", ONE, _edit("documents", _repeated)),
@@ -265,7 +266,7 @@ DRIFT = (
     Fault("silent rules", "(a rule that removes 1 % of the documents falls silent)", ONE, _documents(_silent)),
 )  # fmt: skip
 VANISHED = {
-    1500: Fault("language share", "(a language of 4 percent vanishes)", ONE,
+    3000: Fault("language share", "(a language of 4 percent vanishes)", ONE,
                 _documents(_without(lambda d: d.language == LANGUAGES.index("ko")))),
     850: Fault("host share", "(a host of 5 percent vanishes)", ONE, _documents(_without(lambda d: d.host == 0))),
 }  # fmt: skip

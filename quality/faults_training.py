@@ -27,8 +27,8 @@ from quality.faults_texts import DrawnFault, Plant
 from quality.subjects import model_subject
 from quality.tokens import token_metrics
 
-DOCUMENTS, HELD_OUT, ROW, VOCABULARY = 600, 4000, 2048, 4096
-"""Documents of a token dataset and of an evaluation, tokens of a row."""
+DOCUMENTS, HELD_OUT, ROW, VOCABULARY = 600, 4_000_000, 2048, 4096
+"""Documents of a token dataset, bytes of an evaluation (the least that is compared), tokens of a row."""
 
 BYTES = {"en": 4.4, "de": 4.0, "ru": 5.2, "ja": 3.1}
 """Bytes per token."""
@@ -127,27 +127,30 @@ def _tokens_of(change: Change) -> Plant:
 
 @dataclass
 class Run:
-    """A run's record, of which bits per byte are those of its own held-out documents."""
+    """A run's record, of which bits per byte are those of its own `held_out` bytes."""
 
     loss_first: float
     loss_last: float
+    held_out: int
     bpb: dict[str, float] = field(default_factory=dict)
 
     def published(self, lake: Lake, folder: Path, name: str) -> str:
         record = {
             "run_id": name, "mix": "m", "tokens": 10**6, "parameters": 10**6, "loss_first": self.loss_first,
-            "loss_last": self.loss_last, "bpb": self.bpb, "held_out_bytes": {"en": 8_000_000},
+            "loss_last": self.loss_last, "bpb": self.bpb, "held_out_bytes": {"en": self.held_out},
         }  # fmt: skip
         (folder / "run.json").write_text(json.dumps(record))
         return lake.publish("model", [lake.write_file("model", "run.json", folder / "run.json")], {}).digest
 
 
 def _run(rng: Rng) -> Run:
-    size = np.exp(rng.normal(7.3, 0.9, HELD_OUT))
-    bits = rng.normal(1.2, 0.2, HELD_OUT)
+    size = np.exp(rng.normal(7.3, 0.9, HELD_OUT // 1600))
+    size = size[: np.searchsorted(size.cumsum(), HELD_OUT) + 1]
+    bits = rng.normal(1.2, 0.2, len(size))
     bpb = float((bits * size).sum() / size.sum())
     first = math.log(VOCABULARY) + rng.normal(0, 0.05)
-    return Run(first, first - abs(rng.normal(4, 0.3)), {"model": bpb, "untrained": 2.3 * bpb, "unigram": 1.6 * bpb})
+    last = first - abs(rng.normal(4, 0.3))
+    return Run(first, last, round(size.sum()), {"model": bpb, "untrained": 2.3 * bpb, "unigram": 1.6 * bpb})
 
 
 def _model_of(change: Callable[[Run, float], None]) -> Plant:

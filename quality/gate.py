@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from gristmill import ledger, verdicts
 from gristmill.catalogue import Catalogue
@@ -12,7 +13,7 @@ from gristmill.profile import load_profile
 from gristmill.verdicts import Check, Verdict
 from quality.bounds import load_gates, suite_name
 from quality.expectations import judge, outcome
-from quality.subjects import SUBJECTS, beside
+from quality.subjects import SUBJECTS, beside, in_force
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         verdict = verdicts.record(
             lake, subject=subject.digest, kind=args.kind, suite=suite, history=subject.history,
             outcome=outcome(checks), checks=checks, digests=subject.digests, past=subject.releases,
+            in_force=partial(in_force, lake, args.kind, scope, subject.digest),
         )  # fmt: skip
         attempt.summary.update(
             verdict=verdict.outcome, subject=subject.digest, evidence=verdict.digest, checks=len(verdict.checks)

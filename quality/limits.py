@@ -127,14 +127,15 @@ class _Exposure:
 
 
 def _exposure(metric: str, now: Figures, past: Sequence[Figures]) -> _Exposure:
-    """By what the totals of the metric rest on, and by the hosts of the smallest crawl."""
+    """By what the totals of the metric rest on, and by the hosts now and of the median crawl that tells them."""
     if not past:
         return _Exposure(1.0, ALIKE)
     before = median(each.total(metric)[1] for each in past)
-    hosts = [each.total("extract.hosts")[0] for each in (now, *past)]
+    known = [hosts for hosts in (each.total("extract.hosts")[0] for each in past) if hosts == hosts]
+    enough = known and now.total("extract.hosts")[0] >= KEPT_HOSTS and median(known) >= KEPT_HOSTS
     return _Exposure(
         min(1.0, now.total(metric)[1] / before) if before else 1.0,
-        1 if all(number >= KEPT_HOSTS for number in hosts) else ALIKE,
+        1 if enough else ALIKE,
     )
 
 
@@ -155,7 +156,9 @@ def _limits(
     lowest = centre - half
     if spread.keep and centre >= spread.material:
         chance = least_by_chance(centre, median(count for _, count in before.values()) / exposure.alike, exposure.size)
-        lowest = max(lowest, min(spread.keep * centre, centre - usual, chance))
+        # Of few releases no deviation is known: what one of them had is usual.
+        usual_low = min(values) if few else centre - usual
+        lowest = max(lowest, min(spread.keep * centre, usual_low, chance))
     least = None if spread.side == "max" else round(lowest, 6)
     most = None if spread.side == "min" else round(centre + half, 6)
     return least, most, round(centre, 6)

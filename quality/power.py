@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.lake import Account
 from gristmill.schemas import OFFSET_BITS
+from gristmill.scores import family, model_of
 from gristmill.signals.pii import PII_TYPES
 from quality.metrics import Metrics, table_metrics
 from quality.metrics.extract import Listing
@@ -24,6 +25,7 @@ LANGUAGES = ("en", "de", "ru", "zh", "fr", "es", "ja", "pl", "ko", "und")
 RULES = ("exact_duplicate", "short", "dup_lines", "word_length", "digits", "noai")
 """A document's reason is a place here, KEPT for one that stays. `noai` never removes any."""
 KEPT = -1
+SCORE = family("prose", "0" * 64)
 UNITS = 4
 LARGE = 520
 """Pages of the first host, which is in every resample."""
@@ -102,6 +104,9 @@ class Memory:
     accounts: dict[str, Account] = field(default_factory=dict)
     listing: Listing = field(default_factory=lambda: Listing({}, frozenset()))
 
+    def scores(self) -> Sequence[str]:
+        return sorted(name for name in self.tables if model_of(name))
+
     def units(self, dataset: str) -> Sequence[str]:
         return sorted(self.tables[dataset])
 
@@ -167,7 +172,7 @@ def _columns(documents: Documents, ids: NDArray[np.int64], kept: NDArray[np.bool
     reason = pa.array(RULES, pa.string()).take(pa.array(np.where(kept, 0, documents.reason)))
     reason = pa.array(np.where(kept, None, reason.to_numpy(zero_copy_only=False)), pa.string())
     other = np.where(documents.copy_of >= 0, ids[documents.copy_of], 0)
-    families = {family: pa.table(base) for family in SIGNAL_FAMILIES}
+    families = {name: pa.table(base) for name in (*SIGNAL_FAMILIES, SCORE)}
     documents_table = pa.table({**base, "host": host, "truncated": documents.truncated, "noindex": np.zeros(n, bool),
                                 "noai": np.zeros(n, bool)})  # fmt: skip
     corpus = {**base, "host": host, "bytes": size, "chars": chars, "language": language,

@@ -114,8 +114,13 @@ def _evaluation(metrics: Metrics, texts: Mapping[int, str], sets: Mapping[str, G
 def emails(text: str) -> Iterator[str]:
     """Addresses outside reserved domains and file names."""
     for found in _EMAIL.finditer(text) if "@" in text else ():
-        if not _RESERVED.search(found[1]) and not _FILE.search(found[1]):
+        if is_address(found[1]):
             yield found[0]
+
+
+def is_address(host: str) -> bool:
+    """Whether what stands behind an @ can be a person's: no reserved domain, no file name such as icon@2x.png."""
+    return not _RESERVED.search(host) and not _FILE.search(host)
 
 
 def public_addresses(text: str) -> Iterator[str]:

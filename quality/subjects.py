@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from gristmill.lake import Lake, sha256_json
 from gristmill.profile import Profile
-from gristmill.promote import promoted
-from gristmill.release import DATASETS, candidate_digest, judged
+from gristmill.promote import promoted, run_record
+from gristmill.release import DATASETS, candidate_digest, current, judged
 from gristmill.scores import ALL
 from gristmill.settings import read_yaml
 from quality import history
@@ -89,13 +89,35 @@ def model_subject(lake: Lake, digests: Mapping[str, str], scope: str, profile: P
     else:
         both = {"model": bpb.get("model"), "previous": before.run.get("bpb", {}).get("model")}
         found["evaluate", "bpb_against_previous"] = _difference(both, "model", "previous")
-    held_out = max(1, sum(run.get("held_out_bytes", {}).values()))
+    held_out = _held_out(run)
+    of_both = held_out if before is None else min(held_out, _held_out(before.run))
     for (stage, name), value in found.items():
         if isinstance(value, int | float) and math.isfinite(value):
-            metrics.total(stage, name, value, held_out if stage == "evaluate" else 1)
+            size = of_both if name == "bpb_against_previous" else held_out
+            metrics.total(stage, name, value, size if stage == "evaluate" else 1)
     releases = {} if before is None else {run["mix"]: before.digest}
     named = sha256_json([[name, digest] for name, digest in releases.items()])
     return Subject(manifest.digest, digests, metrics.table(), {}, releases, named)
+
+
+def in_force(lake: Lake, kind: str, scope: str, subject: str) -> bool:
+    """Whether something rests on an approval of this subject: a snapshot's release, or a mix that has it promoted.
+
+    Tokens have no such pointer; a run may have trained on them once they were approved.
+    """
+    if kind == "snapshot":
+        standing = current(lake, scope)
+        return standing is not None and standing.digest == subject
+    if kind == "model":
+        best = promoted(lake, run_record(lake, subject).get("mix", ""))
+        return best is not None and best.digest == subject
+    return True
+
+
+def _held_out(run: Mapping[str, Any]) -> int:
+    """Bytes of held-out text that a run was evaluated on; 1 where its record does not say."""
+    sizes: Mapping[str, int] = run.get("held_out_bytes", {})
+    return max(1, sum(sizes.values()))
 
 
 def _difference(figures: Mapping[str, Any], left: str, right: str) -> float | None:

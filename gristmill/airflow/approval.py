@@ -115,13 +115,17 @@ class ApprovalOperator(HITLOperator):
 
     def _require_first_request(self, context: Context, lake: Lake, verdict: Verdict) -> None:
         """Airflow shows a task's first request again, whatever it is given later: an answer to a newer verdict would be
-        one to figures that nobody saw. Raises AirflowFailException then."""
-        from gristmill.lake import sha256_json
+        one to figures that nobody saw. Raises AirflowFailException then.
+
+        A run that was deleted took its request with it; one of the same id made later is told by `run_after`, which
+        no clearing changes."""
+        from gristmill.lake import canonical_json, sha256_json
 
         run = context["dag_run"]
-        shown = f"requests/{sha256_json([run.dag_id, run.run_id, self.task_id])}.json"
-        lake.storage.put_if_absent(shown, verdict.digest.encode())
-        if lake.storage.get(shown) != verdict.digest.encode():
+        key = sha256_json([run.dag_id, run.run_id, str(run.run_after), self.task_id])
+        shown, evidence = f"requests/{key}.json", canonical_json({"evidence": verdict.digest})
+        lake.storage.put_if_absent(shown, evidence)
+        if lake.storage.get(shown) != evidence:
             raise AirflowFailException(
                 "it was judged anew since this task asked, and Airflow would show the old figures; answer with "
                 "`gristmill verdict approve` or `reject` and clear this task, or start a new run"

@@ -76,7 +76,10 @@ def _removal(entry: dict[str, Any]) -> str:
     if by.get("test") in ("forbid", "require"):
         held = _short(_measured(entry, by["signal"])) or "nothing"
         return f"by {reason}: {by['signal']} is {held}, which the rule {_VERBS[by['test']]}{why}"
-    side = "above" if value > threshold else "below"
+    if value is None or threshold is None or value != value:
+        return f"by {reason}{why}"
+    # What is stored is rounded: a value can lie on the bound that it passed.
+    side = "above" if value > threshold else "below" if value < threshold else "just past"
     return f"by {reason}: {by.get('signal', 'its value')} is {value:.4g}, {side} the bound of {threshold:.4g}{why}"
 
 

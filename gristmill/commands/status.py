@@ -6,7 +6,7 @@ import argparse
 import json
 
 from gristmill.lake import Lake
-from gristmill.profile import load_profile, profile_option
+from gristmill.profile import Profile, load_profile, profile_option
 from gristmill.service.control import running
 from gristmill.service.home import Home
 from gristmill.status import render, summary
@@ -27,8 +27,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(found, indent=1))
     else:
-        service = running(Home(profile))
         print(render(found))
         print(f"Reports: {profile.work_dir / 'reports'}")
-        print(f"Airflow UI: {service.url}" if service else "Airflow does not run; `make up` starts it")
+        print(_airflow(profile))
     return 0
+
+
+def _airflow(profile: Profile) -> str:
+    """Where it is. Its home can be read by the system user alone who started it."""
+    try:
+        service = running(Home(profile))
+    except OSError:
+        return "Airflow belongs to another system user"
+    return f"Airflow UI: {service.url}" if service else "Airflow does not run; `make up` starts it"

@@ -20,6 +20,9 @@ from gristmill.service.client import Client, ServiceError
 from gristmill.service.home import Home
 from gristmill.verdicts import Check
 
+EVIDENCE_CHARACTERS = 8
+"""Fewer could begin another verdict's digest too."""
+
 HELP = "show what the gates said and what waits for a reviewer; approve or reject it"
 EPILOG = """\
 examples:
@@ -44,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("name", metavar="NAME", help="a snapshot, a training run, or the start of a digest")
     for action in (approve, reject):
         action.add_argument("--reason", required=True, help="why, in a sentence; it is stored and shown")
+        action.add_argument(
+            "--evidence", metavar="PREFIX", help="the start of the evidence that `show` printed; no other is answered"
+        )
         action.add_argument("--as", dest="reviewer", metavar="REVIEWER", help="a reviewer of the profile")
     for action in (listing, show):
         action.add_argument("--json", action="store_true", help="print the same as JSON")
@@ -119,11 +125,25 @@ def _answer(profile: Profile, lake: Lake, review: Review, args: argparse.Namespa
     verdict = review.verdict
     if verdict.outcome != "warn":
         raise ReviewError(f"the verdict on {review.scope} is '{verdict.outcome}'; only one that warns is answered")
+    if args.evidence is not None:
+        _require_evidence(review, args.evidence)
     decision: Decision = args.action
     reviewer, who = _who(profile, args.reviewer)
     given = answer(lake, Answer(verdict.digest, decision, who, args.reason, "command line"))
     print(f"{decision} stored: {name_text(review.scope)}, {verdict.kind} verdict {verdict.digest[:12]}, by {who}")
     print(_wake(profile, reviewer, given))
+
+
+def _require_evidence(review: Review, start: str) -> None:
+    """Raises ReviewError where the current verdict is not the one that was read."""
+    if len(start) < EVIDENCE_CHARACTERS:
+        raise ReviewError(f"--evidence takes {EVIDENCE_CHARACTERS} characters or more of what `verdict show` printed")
+    digest = review.verdict.digest
+    if not digest.startswith(start):
+        raise ReviewError(
+            f"the current verdict on {review.scope} has the evidence {digest[:12]}, not {start[:12]}; nothing is "
+            f"stored. Read it with `gristmill verdict show {review.scope}`, then answer"
+        )
 
 
 def _who(profile: Profile, name: str | None) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from gristmill.datasets import SIGNAL_FAMILIES
 from gristmill.signals.language import LANGUAGES
 from gristmill.signals.pii import PII_TYPES
-from quality.metrics.extract import balance, counts
+from quality.metrics.extract import balance, counts, residual
 from quality.metrics.rows import Metrics
 from quality.metrics.sampling import Codes, codes, mean, mixture
 from quality.metrics.tables import Tables, account, read
@@ -29,6 +29,9 @@ def annotate(metrics: Metrics, tables: Tables) -> None:
     given = tables.rows("documents")
     for family in SIGNAL_FAMILIES:
         balance(metrics, f"annotate.{family}", account(tables, family), given, tables.rows(family))
+    missing = {name: residual(account(tables, name), given, tables.rows(name)) for name in tables.scores()}
+    metrics.total("annotate.scores", "residual", sum(missing.values()))
+    metrics.per_key("annotate.scores", "residual", "family", missing)
     documents = read(tables, "documents", ["doc_id", "host"])
     signals = read(tables, "heuristics", ["doc_id", "bytes", "chars", "script", "words_measurable"])
     _texts(metrics, signals, documents)

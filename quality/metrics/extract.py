@@ -39,12 +39,17 @@ class Listing:
 
 def balance(metrics: Metrics, stage: str, found: Account, given: int | None, out: int) -> None:
     """`residual`: records that a stage was given or put out, by the data, and its account does not say so."""
-    missing = 0 if given is None else given - found.records_in
     metrics.total(stage, "records_in", found.records_in)
     metrics.total(stage, "out", found.out)
     metrics.total(stage, "quarantined", found.quarantined)
-    metrics.total(stage, "residual", abs(found.residual) + abs(missing) + abs(found.out - out))
+    metrics.total(stage, "residual", residual(found, given, out))
     metrics.per_key(stage, "removed", "rule", found.removed)
+
+
+def residual(found: Account, given: int | None, out: int) -> int:
+    """Records by which an account, what the stage was given, where that is known, and what it put out differ."""
+    missing = 0 if given is None else given - found.records_in
+    return abs(found.residual) + abs(missing) + abs(found.out - out)
 
 
 def extract(metrics: Metrics, tables: Tables, listing: Listing) -> None:

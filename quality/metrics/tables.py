@@ -10,10 +10,15 @@ import pyarrow as pa
 
 from gristmill.lake import Account, Lake
 from gristmill.schemas import SCHEMAS
+from gristmill.scores import among
 
 
 class Tables(Protocol):
     """The datasets of one snapshot by name; each is split into units of some rows."""
+
+    def scores(self) -> Sequence[str]:
+        """The names of the score families among the datasets, in order."""
+        ...
 
     def units(self, dataset: str) -> Sequence[str]:
         """The units of a dataset, in order."""
@@ -38,6 +43,9 @@ class LakeTables:
 
     lake: Lake
     digests: Mapping[str, str]
+
+    def scores(self) -> Sequence[str]:
+        return list(among(self.digests))
 
     def units(self, dataset: str) -> Sequence[str]:
         return [entry.unit for entry in self.lake.manifest(self.digests[dataset]).files]

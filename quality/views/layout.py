@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from quality.masking import masked_text
 from quality.views import words
 from quality.views.judgement import BADGES
 from quality.views.links import Links
@@ -44,6 +45,7 @@ def _environment() -> Environment:
     found.filters |= {
         "safe_text": words.safe, "figure": words.figure, "percent": words.percent, "bytes": words.size,
         "duration": words.duration, "moment": words.moment, "bounds": words.bounds,
+        "masked_text": masked_text,
     }  # fmt: skip
     found.globals |= {"counted": words.counted, "decided": words.decided, "badges": BADGES}
     return found

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from gristmill import ledger
 from gristmill.catalogue import Snapshot
-from gristmill.lake import Account, Lake
+from gristmill.lake import Account, Lake, LakeError
 from gristmill.promote import trained_models
 from gristmill.release import DATASETS, candidate_digest, judged
 from gristmill.verdicts import Check
@@ -155,15 +155,23 @@ def repeated_lines(lake: Lake, inputs: Mapping[str, str], found: Measured) -> li
 
 
 def training(lake: Lake, snapshot: str, corpus: str | None) -> list[Mapping[str, Any]]:
-    """Training runs that read exactly this corpus, with the documents and bytes that they took of it."""
+    """Training runs that read exactly this corpus, with the documents and bytes that they took of it: None where
+    their tokens were lost or collected since."""
     found: list[Mapping[str, Any]] = []
     for model in trained_models(lake) if corpus else []:
         digests = model.run.get("digests", {})
         if digests.get(f"corpus.{snapshot}") == corpus:
-            rows = lake.read(digests["tokens"], ["snapshot", "bytes"])
-            mine = rows.filter(pc.equal(rows.column("snapshot"), snapshot)).column("bytes")
-            found.append({"run": model.run, "documents": len(mine), "bytes": pc.sum(mine).as_py() or 0})
+            found.append({"run": model.run, **_taken(lake, digests["tokens"], snapshot)})
     return found
+
+
+def _taken(lake: Lake, tokens: str, snapshot: str) -> dict[str, int | None]:
+    try:
+        rows = lake.read(tokens, ["snapshot", "bytes"])
+    except LakeError:
+        return {"documents": None, "bytes": None}
+    mine = rows.filter(pc.equal(rows.column("snapshot"), snapshot)).column("bytes")
+    return {"documents": len(mine), "bytes": pc.sum(mine).as_py() or 0}
 
 
 def largest_clusters(lake: Lake, duplicates: str, documents: str) -> list[dict[str, Any]]:

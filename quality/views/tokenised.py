@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from gristmill.lake import FileEntry, Lake
+from gristmill.lake import FileEntry, Lake, LakeError
 from quality.views.lineage import provenance
 
 BYTES_PER_TOKEN = 4.0
@@ -37,7 +38,10 @@ def tokenised(
     for request, tokens in reversed(made):
         stored = lake.storage.get(f"manifests/{tokens}.json") is not None
         if stored and provenance(lake, tokens).get("inputs", {}).get(f"corpus.{snapshot}") == corpus:
-            counts = [_counted(lake, entry, snapshot) for entry in lake.manifest(tokens).files]
+            try:
+                counts = [_counted(lake, entry, snapshot) for entry in lake.manifest(tokens).files]
+            except (LakeError, OSError, pa.ArrowException):
+                continue  # lost since: an older dataset or the estimate stands in
             return Tokenised(sum(n for n, _ in counts), sum(documents for _, documents in counts), request)
     return None if size is None else Tokenised(size / BYTES_PER_TOKEN, 0)
 

@@ -34,8 +34,8 @@ def _lines(digest: str, card: dict[str, Any]) -> Iterator[str]:
 
 def _left_out(card: dict[str, Any]) -> Iterator[str]:
     if few := card.get("too_few_labels"):
-        counts = [f"{code} ({n['positive']}/{n['negative']})" for code, n in few.items()]
-        yield f"  no score   too few labels (positive/negative): {_listed(counts)}"
+        counts = [f"{code} ({n['positive']}/{n['negative']}, {n.get('least_in_fold', '?')})" for code, n in few.items()]
+        yield f"  no score   too few labels (positive/negative, least in a fold): {_listed(counts)}"
     if little := card.get("too_little_text"):
         yield f"  no score   too little text: {_listed(sorted(little))}"
     for role, counts in card.get("left_out", {}).items():

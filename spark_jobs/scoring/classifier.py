@@ -24,6 +24,9 @@ from spark_jobs.scoring.tokens import in_slices, tokens
 
 BUCKETS = 1 << 20
 PASSES, STEP = 10, 2.0
+LEAST_IN_FOLD = 10
+"""Labels of either kind that a fold needs, or a twentieth of `min_labels` if that is more: half of what a tenth, the
+smallest fold, has on average. A calibration has two parameters; with a single label of a kind it fits that text."""
 
 Floats = NDArray[np.float64]
 
@@ -52,8 +55,8 @@ def _margins(arrays: Arrays, text: pa.Array) -> tuple[Floats, NDArray[np.int64]]
 def train(recipe: Recipe, positive: pa.Table, negative: pa.Table) -> tuple[tuple[str, ...], Arrays, dict[str, Any]]:
     """(languages, arrays, what the card says) from labelled texts (columns text, language, group).
 
-    A language with fewer than `min_labels` of either label, or with a fold that lacks one, is left out and counted.
-    Raises TooFewLabels when none is left.
+    A language with fewer than `min_labels` of either label, or with too few in a fold (LEAST_IN_FOLD), is left out and
+    counted. Raises TooFewLabels when none is left.
     """
     labelled = pa.concat_tables([positive, negative])
     labels = np.arange(labelled.num_rows) < positive.num_rows
@@ -62,8 +65,9 @@ def train(recipe: Recipe, positive: pa.Table, negative: pa.Table) -> tuple[tuple
     languages, missing = _enough(recipe.min_labels, spoken, labels, fold)
     if not languages:
         raise TooFewLabels(
-            f"score '{recipe.name}': no language has {recipe.min_labels} texts of either label in enough groups "
-            f"({missing or 'there are no labels'}); add labels, or lower min_labels"
+            f"score '{recipe.name}': no language has {recipe.min_labels} texts of either label, and "
+            f"{_in_fold(recipe.min_labels)} in each fold ({missing or 'there are no labels'}); add labels, of more "
+            "groups where a fold has too few, or lower min_labels"
         )
     known = np.isin(spoken, languages)
     text = labelled.column("text").combine_chunks()
@@ -87,19 +91,23 @@ def train(recipe: Recipe, positive: pa.Table, negative: pa.Table) -> tuple[tuple
     return languages, arrays, card
 
 
+def _in_fold(least: int) -> int:
+    return max(LEAST_IN_FOLD, least // 20)
+
+
 def _enough(
     least: int, spoken: NDArray[np.str_], labels: NDArray[np.bool_], fold: NDArray[np.str_]
 ) -> tuple[tuple[str, ...], dict[str, dict[str, int]]]:
-    """(languages with enough labels in every fold, counts of the others)"""
+    """(languages with enough labels, in every fold too; counts of the others, and of the least that a fold has)"""
     languages, missing = [], {}
     for code in sorted(set(spoken.tolist()) - {""}):
         mine = spoken == code
-        counts = Counter(zip(labels[mine].tolist(), fold[mine].tolist(), strict=True))
         positive, negative = int((mine & labels).sum()), int((mine & ~labels).sum())
-        if min(positive, negative) >= least and len(counts) == 6:
+        in_fold = min(n for counts in _counts(labels[mine], fold[mine]).values() for n in counts.values())
+        if min(positive, negative) >= least and in_fold >= _in_fold(least):
             languages.append(code)
         else:
-            missing[code] = {"positive": positive, "negative": negative}
+            missing[code] = {"positive": positive, "negative": negative, "least_in_fold": in_fold}
     return tuple(languages), missing
 
 

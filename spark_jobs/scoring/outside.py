@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from gristmill.catalogue import Catalogue
 from gristmill.errors import UserError
-from gristmill.lake import hash_file
+from gristmill.lake import Lake, hash_file
+from gristmill.printable import printable
+from gristmill.settings import nearest
 from spark_jobs.scoring.model import Arrays, Model
 from spark_jobs.scoring.recipe import Recipe
 from spark_jobs.scoring.reference import references
@@ -39,11 +42,16 @@ def score(model: Model, doc_id: pa.Array, snapshot: str) -> NDArray[np.float64]:
     return found
 
 
-def train(recipe: Recipe) -> tuple[Arrays, Arrays, dict[str, Any]]:
-    """(arrays, reference, what the card says) of the recipe's file; raises OutsideError."""
+def train(lake: Lake, recipe: Recipe) -> tuple[Arrays, Arrays, dict[str, Any]]:
+    """(arrays, reference, what the card says) of the recipe's file.
+
+    Raises OutsideError for a file that cannot be joined: also for one without a row, or with a snapshot that the
+    lake's catalogue does not have.
+    """
     assert recipe.scores is not None
     table = _read(recipe.scores, recipe.snapshot)
     snapshots = sorted(set(table.column("snapshot").to_pylist()))
+    _check_known(recipe.scores, snapshots, list(Catalogue(lake).dates()))
     table = table.sort_by([("snapshot", "ascending"), ("doc_id", "ascending")])
     spoken, ids = table.column("snapshot").to_pylist(), table.column("doc_id").to_numpy()
     named = np.array(spoken)
@@ -59,6 +67,16 @@ def train(recipe: Recipe) -> tuple[Arrays, Arrays, dict[str, Any]]:
         "snapshots": snapshots, "unit": "as the outside model gives it", "status": "uncalibrated",
     }  # fmt: skip
     return {"ids": ids, "values": values, "bounds": bounds}, reference, card
+
+
+def _check_known(path: Path, snapshots: list[str], known: list[str]) -> None:
+    if not snapshots:
+        raise OutsideError(f"{path} has no row; give a file with a row for each document that has a score")
+    if unknown := [name for name in snapshots if name not in known]:
+        raise OutsideError(
+            f"{path}: there is no snapshot '{printable(unknown[0])[:64]}'{nearest(unknown[0], known)}; correct it, "
+            "or add it with `gristmill snapshot add`"
+        )
 
 
 def _read(path: Path, snapshot: str | None) -> pa.Table:

@@ -19,6 +19,9 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Kind -> (sets that it needs, sets that it may have)."""
 
+LIMIT = 100_000
+"""Documents taken of a source that says no `limit`."""
+
 SETS = ("positive", "negative", "text", "target", "raw", "reference", "evaluation")
 
 
@@ -28,7 +31,7 @@ class Source(Settings):
 
     `language` is that of all texts of a file; without it, and without the column, texts are identified. `group`: the
     site or work of a text; texts of one group are never parted between training and test. `limit`: documents taken,
-    evenly spaced over the source.
+    evenly spaced over the source; LIMIT without it. An evaluation set is always taken whole.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -36,7 +39,7 @@ class Source(Settings):
     snapshot: str | None = None
     kept: bool | None = None
     language: str | None = None
-    limit: int = Field(default=100_000, ge=1)
+    limit: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _one_place(self) -> Source:
@@ -101,6 +104,8 @@ class Recipe(Settings):
         evaluated = {source.name for source in self.evaluation}
         if both := sorted(evaluated & set(names)):
             raise ValueError(f"'{both[0]}' is an evaluation set, and none of them may be trained or tested on")
+        if cut := [source.name for source in self.evaluation if source.limit is not None]:
+            raise ValueError(f"'{cut[0]}' is an evaluation set, which is sought whole; leave out its 'limit'")
         return self
 
 

@@ -18,7 +18,7 @@ from gristmill.errors import UserError
 from gristmill.lake import FileEntry, Lake, hash_file
 from gristmill.release import current
 from spark_jobs.policies.inputs import digest_of
-from spark_jobs.scoring.recipe import Source
+from spark_jobs.scoring.recipe import LIMIT, Source
 from spark_jobs.text.language import language
 from spark_jobs.text.minhash import minhash
 
@@ -31,14 +31,17 @@ class SourceError(UserError):
     """A source of texts that cannot be used; the message names it."""
 
 
-def read(lake: Lake, sources: Sequence[Source]) -> tuple[pa.Table, list[dict[str, Any]]]:
+def read(lake: Lake, role: str, sources: Sequence[Source]) -> tuple[pa.Table, list[dict[str, Any]]]:
     """(texts of all sources, what the card says of each: name, origin, digest, documents, bytes).
 
-    Of equal content the first stays. Raises SourceError.
+    `role`: one of SETS; of `evaluation` every text is read, of others up to the source's limit. Of equal content the
+    first stays. Raises SourceError.
     """
     tables, cards = [SCHEMA.empty_table()], []
     for source in sources:
-        found, origin = _of_file(source) if source.path is not None else _of_snapshot(lake, source)
+        # An item that is not read is not sought, and would be trained on unseen.
+        limit = None if role == "evaluation" else source.limit or LIMIT
+        found, origin = _of_file(source, limit) if source.path is not None else _of_snapshot(lake, source, limit)
         table = _complete(found, source)
         tables.append(table)
         cards.append({"name": source.name, **origin, "documents": table.num_rows, "bytes": _bytes(table)})
@@ -78,13 +81,13 @@ def _complete(table: pa.Table, source: Source) -> pa.Table:
     return pa.table([text, spoken.cast(pa.string()), group, content], schema=SCHEMA)
 
 
-def _of_file(source: Source) -> tuple[pa.Table, dict[str, Any]]:
+def _of_file(source: Source, limit: int | None) -> tuple[pa.Table, dict[str, Any]]:
     assert source.path is not None
     try:
         table = _parquet(source.path) if source.path.suffix == ".parquet" else _jsonl(source.path)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SourceError(f"source '{source.name}': {source.path} cannot be read: {error}") from None
-    table = table.take(pa.array(spaced(table.num_rows, source.limit)))
+    table = table.take(pa.array(spaced(table.num_rows, limit)))
     if source.language is not None:
         kept = [name for name in table.column_names if name != "language"]
         table = table.select(kept).append_column("language", pa.array([source.language] * table.num_rows, pa.string()))
@@ -115,12 +118,13 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def spaced(rows: int, limit: int) -> NDArray[np.int64]:
-    """`limit` of the numbers below `rows`, evenly spaced; all where there are no more."""
-    return (np.arange(min(rows, limit)) * (rows / max(1, min(rows, limit)))).astype(np.int64)
+def spaced(rows: int, limit: int | None) -> NDArray[np.int64]:
+    """`limit` of the numbers below `rows`, evenly spaced; all where there are no more, or without a limit."""
+    taken = rows if limit is None else min(rows, limit)
+    return (np.arange(taken) * (rows / max(1, taken))).astype(np.int64)
 
 
-def _of_snapshot(lake: Lake, source: Source) -> tuple[pa.Table, dict[str, Any]]:
+def _of_snapshot(lake: Lake, source: Source, limit: int | None) -> tuple[pa.Table, dict[str, Any]]:
     snapshot = str(source.snapshot)
     wanted = ["documents", "language", *(["decisions"] if source.kept is not None else [])]
     released = current(lake, snapshot)
@@ -131,15 +135,15 @@ def _of_snapshot(lake: Lake, source: Source) -> tuple[pa.Table, dict[str, Any]]:
     documents = manifests["documents"]
     tables = []
     for entry in documents.files:
-        share = -(-source.limit * entry.rows // max(1, documents.rows))
+        share = None if limit is None else -(-limit * entry.rows // max(1, documents.rows))
         tables.append(_of_unit(lake, {name: m.file(entry.unit) for name, m in manifests.items()}, source, share))
     table = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
     origin = {"snapshot": snapshot, "released": released is not None, "digests": digests, "kept": source.kept}
     return table, origin
 
 
-def _of_unit(lake: Lake, files: dict[str, FileEntry], source: Source, limit: int) -> pa.Table:
-    """Up to `limit` documents of one file: text, language and, as group, host."""
+def _of_unit(lake: Lake, files: dict[str, FileEntry], source: Source, limit: int | None) -> pa.Table:
+    """Up to `limit` documents of one file, or all: text, language and, as group, host."""
     table = lake.read_file(files["documents"], ["text", "host"]).rename_columns(["text", "group"])
     table = table.append_column("language", lake.read_file(files["language"], ["language"]).column("language"))
     if source.kept is not None:

@@ -43,15 +43,15 @@ def train(lake: Lake, recipe: Recipe, run_id: str = "manual") -> tuple[str, Mode
     config = recipe.model_dump(mode="json")
     with ledger.attempt(lake, stage=STAGE, scope=recipe.name, config=config, inputs={}, run_id=run_id) as attempt:
         say(f"score {recipe.name}: reading the sets")
-        model = _outside(recipe) if recipe.kind == "outside" else _trained(lake, recipe)
+        model = _outside(lake, recipe) if recipe.kind == "outside" else _trained(lake, recipe)
         digest = publish(lake, model, attempt.provenance())
         attempt.outputs[MODEL] = digest
         attempt.summary.update(kind=model.kind, languages=len(model.languages), status=model.card["status"])
     return digest, model
 
 
-def _outside(recipe: Recipe) -> Model:
-    arrays, reference, card = outside.train(recipe)
+def _outside(lake: Lake, recipe: Recipe) -> Model:
+    arrays, reference, card = outside.train(lake, recipe)
     card = {"about": recipe.about, **card}
     return Model(recipe.name, recipe.kind, (), arrays, reference, recipe.higher_is_better, card)
 
@@ -84,7 +84,7 @@ def _trained(lake: Lake, recipe: Recipe) -> Model:
 
 
 def _read(lake: Lake, recipe: Recipe) -> tuple[dict[str, pa.Table], dict[str, Any]]:
-    found = {role: read(lake, recipe.sources(role)) for role in SETS if recipe.sources(role)}
+    found = {role: read(lake, role, recipe.sources(role)) for role in SETS if recipe.sources(role)}
     return {role: table for role, (table, _) in found.items()}, {role: cards for role, (_, cards) in found.items()}
 
 

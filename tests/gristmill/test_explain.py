@@ -127,3 +127,15 @@ def test_what_a_crawl_says_cannot_steer_the_terminal() -> None:
              "became": "reject", "reason": "not_html",
              "status": 200, "mime": "text/\x1b[31mred\x1b]0;title\x07"}  # fmt: skip
     assert "text/\\x1b[31mred\\x1b]0;title\\x07" in render(entry)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.6, "just past the bound of 0.6"), (None, "too_short"), (float("nan"), "too_short")]
+)
+def test_a_value_on_its_bound_or_none_has_no_side(released: Lake, value: float | None, said: str) -> None:
+    (found,) = explain(released, "https://a.example/short")
+    found["removed_by"] |= {"value": value, "threshold": 0.6}
+    first = render(found).splitlines()[0]
+    assert said in first
+    assert "below" not in first
+    assert "above" not in first

@@ -150,7 +150,7 @@ def test_a_newer_history_adds_a_verdict_beside_and_takes_no_approval_back(
 ) -> None:
     before = judge(lake, first, history="1")
     say(lake, before)
-    beside = judge(lake, second, history="2")
+    beside = judge(lake, second, history="2", in_force=lambda: first == "pass")
     assert (beside.outcome, beside.history) == (second, "2")
     assert require_approved(lake, SUBJECT) == before
     assert len(lake.storage.list(f"verdicts/{SUBJECT}")) == 2
@@ -189,8 +189,21 @@ def test_a_judge_who_comes_in_between_is_looked_at_anew(lake: Lake, monkeypatch:
         return swap(key, expected, new)
 
     monkeypatch.setattr(lake.storage, "compare_and_swap", passed)
-    judge(lake, "block", history="3")
+    judge(lake, "block", history="3", in_force=lambda: True)
     assert require_approved(lake, SUBJECT).history == "2"
+
+
+@pytest.mark.parametrize("second", ["pass", "warn", "block"])
+def test_a_newer_history_counts_where_nothing_rests_on_the_pass_before(lake: Lake, second: Outcome) -> None:
+    judge(lake, "pass", history="1")
+    assert judge(lake, second, history="2") == latest(lake, SUBJECT)
+
+
+def test_a_release_while_a_newer_history_is_stored_keeps_its_pass(lake: Lake) -> None:
+    before = judge(lake, "pass", history="1")
+    answers = iter([False, True])
+    judge(lake, "block", history="2", in_force=lambda: next(answers))
+    assert require_approved(lake, SUBJECT) == before
 
 
 @pytest.mark.parametrize("first", ["warn", "block", "error"])

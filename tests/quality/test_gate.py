@@ -19,7 +19,7 @@ from gristmill.errors import EXIT_GATE_BLOCKED
 from gristmill.lake import Lake
 from gristmill.process import GateBlocked, run_main
 from gristmill.promote import promote
-from gristmill.release import candidate_digest
+from gristmill.release import candidate_digest, release
 from gristmill.schemas import SCHEMAS
 from gristmill.verdicts import NotApproved
 from quality import gate
@@ -76,7 +76,7 @@ def test_a_sound_snapshot_is_approved_by_the_digest_that_release_asks_for(mill: 
     assert verdict.digests == mill.digests
     assert {check.status for check in verdict.checks} == {"passed", "info"}
     assert {check.group for check in verdict.checks if check.status == "info"} <= {
-        "completeness", "plausibility", "drift", "removals", "safety"
+        "contract", "completeness", "plausibility", "drift", "removals", "safety"
     }  # fmt: skip
     summary = json.loads(result.read_bytes())["summary"]
     assert (summary["verdict"], summary["subject"]) == ("pass", candidate_digest(mill.digests))
@@ -142,6 +142,7 @@ def test_the_same_history_gives_the_same_verdict_and_a_newer_one_adds_another(mi
     assert first.past == releases
     gate.main(arguments(mill))
     assert verdicts.latest(mill.lake, first.subject) == first
+    release(mill.lake, "tiny", mill.digests)
     mill.release("past-3", date(2024, 2, 1))
     gate.main(arguments(mill))
     stored = [key for key in mill.lake.storage.list(f"verdicts/{first.subject}")]
@@ -149,8 +150,9 @@ def test_the_same_history_gives_the_same_verdict_and_a_newer_one_adds_another(mi
     assert verdicts.require_approved(mill.lake, first.subject) == first
 
 
-def test_a_newer_history_that_would_block_lets_an_approval_stand(
-    mill: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("released", [True, False])
+def test_a_newer_history_that_would_block_lets_a_release_stand_and_no_pass_without_one(
+    mill: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], released: bool
 ) -> None:
     drift = "kept share drift, metric: decide.kept_share, least: 20, severity: "
     (tmp_path / "blocks.yaml").write_text(mill.profile.gates.read_text().replace(f"{drift}warn", f"{drift}block"))
@@ -163,8 +165,16 @@ def test_a_newer_history_that_would_block_lets_an_approval_stand(
     gate.main(arguments(mill))
     first = verdicts.require_approved(mill.lake, candidate_digest(mill.digests))
     assert "newer history" not in capsys.readouterr().out
+    if released:
+        release(mill.lake, "tiny", mill.digests)
     for i in range(3):
         mill.release(f"past-{i}", date(2024, 1, 1 + i), decide__kept_share=0.99)
+    if not released:
+        with pytest.raises(GateBlocked, match="kept share drift"):
+            gate.main(arguments(mill))
+        with pytest.raises(NotApproved, match="kept share drift"):
+            release(mill.lake, "tiny", mill.digests)
+        return
     gate.main(arguments(mill))
     said = capsys.readouterr().out
     assert "BLOCK" in said
@@ -264,6 +274,30 @@ def test_a_model_is_compared_with_the_promoted_one_of_its_mix(mill: Any, tmp_pat
     assert worse.past == {"m": first.subject}
     again = model_verdict(mill, tmp_path, mix="m", run_id="one")
     assert again == first
+
+
+@pytest.mark.parametrize(("then", "now", "status"), [(8, 8, "failed"), (8, 3.9, "info"), (3.9, 8, "info")])
+def test_models_are_compared_where_both_were_evaluated_on_enough_text(
+    mill: Any, tmp_path: Path, then: float, now: float, status: str
+) -> None:
+    first = model_verdict(mill, tmp_path, mix="m", run_id="one", held_out_bytes={"en": int(then * 1e6)})
+    promote(mill.lake, first.subject)
+    worse = {**RUN["bpb"], "model": 2.7}  # type: ignore[dict-item]
+    second = model_verdict(mill, tmp_path, mix="m", run_id="two", bpb=worse, held_out_bytes={"en": int(now * 1e6)})
+    assert {c.name: c.status for c in second.checks}["against previous"] == status
+    assert {c.name: c.status for c in second.checks}["beats unigram"] == "passed"
+
+
+@pytest.mark.parametrize("promotes", [True, False])
+def test_a_pass_of_a_model_stands_against_a_newer_history_once_it_is_promoted(
+    mill: Any, tmp_path: Path, promotes: bool
+) -> None:
+    better = model_verdict(mill, tmp_path, mix="m", run_id="one")
+    worse = model_verdict(mill, tmp_path, mix="m", run_id="two", bpb={**RUN["bpb"], "model": 2.7})  # type: ignore[dict-item]
+    assert (better.outcome, worse.outcome) == ("pass", "pass")
+    promote(mill.lake, worse.subject if promotes else better.subject)
+    gate.main(arguments(mill, "model", "--run=r1", model=worse.subject))
+    assert getattr(verdicts.latest(mill.lake, worse.subject), "outcome", "") == ("pass" if promotes else "warn")
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, None])

@@ -134,6 +134,21 @@ def test_a_key_that_vanishes_is_seen_with_a_single_release_where_the_crawl_is_la
     assert check(now, past, **SMALL, material=0.05).status == "passed"
 
 
+def test_one_tiny_release_in_the_history_blinds_nothing() -> None:
+    usual, tiny = table(0, 500, b=(0.04, 500)), table(0, 500, hosts=3, b=(0.04, 500))
+    assert check(table(0, 500), [usual, usual, tiny], **SMALL).status == "failed"
+    assert check(table(0, 500), [usual, tiny, tiny], **SMALL).status == "passed"
+    assert check(table(0, 500, hosts=3), [usual, usual, usual], **SMALL).status == "passed"
+
+
+def test_what_one_of_two_releases_had_is_usual() -> None:
+    """Their median is half of the share of a key that one of them had alone."""
+    had, lacked, gone = table(0, 50_000, b=(0.08, 4000)), table(0, 50_000), table(0, 50_000)
+    assert check(gone, [had, lacked], **SMALL).status == "passed"
+    assert check(gone, [had, had], **SMALL).offenders == (("b", 0.0),)
+    assert check(gone, [had], **SMALL).offenders == (("b", 0.0),)
+
+
 def test_a_key_that_vanishes_from_a_crawl_of_few_hosts_is_seen_where_it_had_ten_times_the_documents() -> None:
     assert check(table(0, 400, hosts=1), [table(0, 400, hosts=1, b=(0.1, 400))], **SMALL).status == "passed"
     assert check(table(0, 4000, hosts=1), [table(0, 4000, hosts=1, b=(0.1, 4000))], **SMALL).status == "failed"

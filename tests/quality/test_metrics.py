@@ -12,8 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gristmill.lake import Account, encode_table
+from gristmill.lake import Account, declared, encode_table
 from gristmill.schemas import SCHEMAS
+from gristmill.scores import family
+from quality.bounds import load_gates
+from quality.expectations import judge
 from quality.metrics import MAX_KEYS, MAX_ROWS, Metrics, snapshot_metrics, table_metrics
 from quality.power import population, stages
 
@@ -21,6 +24,8 @@ Mills = Callable[..., Any]
 
 C = 1 << 40 | 200
 """The kept document of the second file; 100 is a removed one of the first."""
+
+SCORE, OTHER = (family("prose", digit * 64) for digit in "01")
 
 SOUND = {
     "extract.residual": 0, "extract.unaccounted_rejects": 0, "extract.files_missing": 0, "extract.repeated_doc_ids": 0,
@@ -123,6 +128,40 @@ def test_a_document_that_was_not_measured_leaves_a_residual(mills: Mills, datase
     assert changed(mill.measure()) == {f"annotate.{dataset}.residual"}
 
 
+def scored(mill: Any, *, rows: int = 3, account: int = 3, name: str = SCORE) -> None:
+    """Publish scores of all documents, but of the second file `rows` rows, and `account` by its account."""
+    units = {}
+    for entry in mill.lake.manifest(mill.digests["documents"]).files:
+        ids, count = mill.lake.read_file(entry, ["doc_id"]), entry.rows
+        if entry.unit == "000001":
+            ids, count = ids.slice(0, rows), account
+        values = [{"doc_id": i, "prose_features": 0} for i in ids.column("doc_id").to_pylist()]
+        units[entry.unit] = (pa.Table.from_pylist(values, schema=declared(name)), Account(count, count))
+    mill.publish(name, units)
+
+
+@pytest.mark.parametrize(("rows", "account", "missing"), [(3, 3, 0), (2, 2, 1), (2, 3, 1)])
+def test_a_document_that_a_model_was_not_asked_leaves_a_residual(
+    mills: Mills, rows: int, account: int, missing: int
+) -> None:
+    mill = mills()
+    assert mill.measure()["annotate.scores.residual"] == 0
+    scored(mill, rows=rows, account=account)
+    scored(mill, name=OTHER)
+    assert mill.measure()["annotate.scores.residual"] == missing
+    assert rows_of(mill, "annotate.scores.residual", "family") == {SCORE: missing, OTHER: 0}
+    (bound,) = (b for _, b in load_gates(mill.profile.gates)[0].bounds("snapshot") if b.name == "score balance")
+    table = mill.lake.read(mill.digests["metrics"])
+    (check,) = judge(table, {"contract": [bound]})
+    assert (check.status, check.severity) == ("failed" if missing else "passed", "block")
+
+
+def test_a_snapshot_without_scores_is_not_accused_of_any(mill: Any) -> None:
+    (bound,) = (b for _, b in load_gates(mill.profile.gates)[0].bounds("snapshot") if b.name == "score balance")
+    (check,) = judge(mill.lake.read(mill.digests["metrics"]), {"contract": [bound]})
+    assert check.status == "passed"
+
+
 @pytest.mark.parametrize(
     ("dataset", "change", "seen"),
     [
@@ -213,6 +252,16 @@ def test_a_file_with_other_columns_than_its_dataset_shows(mills: Mills) -> None:
     path.chmod(0o644)
     pq.write_table(pa.table({"doc_id": [1]}), path)
     assert rows_of(mill, "contract.other_schemas", "dataset") == {"url": 1}
+
+
+def test_a_file_of_scores_with_other_columns_shows(mills: Mills) -> None:
+    mill = mills()
+    scored(mill)
+    assert mill.measure()["contract.other_schemas"] == 0
+    path = mill.lake.path(mill.lake.manifest(mill.digests[SCORE]).files[0])
+    path.chmod(0o644)
+    pq.write_table(pq.read_table(path).rename_columns(["doc_id", "prose_score", "prose_percentile", "b", "f"]), path)
+    assert rows_of(mill, "contract.other_schemas", "dataset") == {SCORE: 1}
 
 
 def test_the_table_of_a_crawl_of_any_size_has_at_most_50_000_rows() -> None:

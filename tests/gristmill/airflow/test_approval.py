@@ -51,7 +51,7 @@ def judge(lake: Lake, outcome: Outcome, suite: str = "1") -> Verdict:
 def context() -> Any:
     instance = SimpleNamespace(id="ti", xcom_pull=lambda task_ids: {"tokens": SUBJECT})
     return {
-        "dag_run": SimpleNamespace(dag_id="pretrain", run_id="run 1", partition_key=None),
+        "dag_run": SimpleNamespace(dag_id="pretrain", run_id="run 1", partition_key=None, run_after="2026-03-01"),
         "ti": instance,
         "task_instance": instance,
     }
@@ -269,3 +269,16 @@ def test_an_answer_that_airflow_lost_is_asked_for_again() -> None:
     made = ApprovalOperator(task_id="approval", kind="tokens", inputs={}, default_args=defaults)
     assert made.retries >= 10
     assert made.retry_delay <= timedelta(seconds=10)
+
+
+def test_a_run_of_the_same_name_after_a_deleted_one_asks_with_its_own_figures(
+    lake: Lake, asked: list[dict[str, Any]], operator: ApprovalOperator
+) -> None:
+    judge(lake, "warn")
+    with pytest.raises(TaskAwaitingInput):
+        operator.execute(context())
+    judge(lake, "warn", suite="2")
+    later = context()
+    later["dag_run"].run_after = "2026-04-01"
+    with pytest.raises(TaskAwaitingInput):
+        operator.execute(later)

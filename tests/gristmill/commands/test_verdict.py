@@ -180,3 +180,13 @@ def test_an_airflow_that_cannot_be_told_is_said_and_the_answer_stays(
 def test_a_released_snapshot_is_shown_too(lake: Lake, mill: Any, profile: str) -> None:
     mill.release("released", date(2026, 3, 1))
     assert find(lake, mill.judge(mill.datasets("released"))[:12]).state == "passed"
+
+
+def test_an_answer_to_another_evidence_is_refused(lake: Lake, profile: str, waiting: str) -> None:
+    other = "0" * 12 if waiting[0] != "0" else "1" * 12
+    for wrong, message in ((other, "the current verdict on a"), ("", "8 characters")):
+        with pytest.raises(UserError, match=message):
+            gristmill("approve", "a", "--reason", "x", "--evidence", wrong, "--profile", profile)
+    assert answers(lake, waiting) == []
+    gristmill("approve", "a", "--reason", "x", "--evidence", waiting[:12], "--profile", profile)
+    assert len(answers(lake, waiting)) == 1

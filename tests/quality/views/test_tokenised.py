@@ -67,3 +67,9 @@ def test_the_funnel_ends_with_the_tokens(mill: Any) -> None:
     shown = context(mill.lake, mill.snapshot, mill.digests, "run")
     assert shown["flow"].rows[-1] == ("as 1.23k tokens", "1", "1")
     assert json.dumps(shown["flow"].rows).count("estimate") == 0
+
+
+def test_lost_tokens_give_the_estimate(mill: Any) -> None:
+    digest = publish_tokens(mill, mill.digests["corpus"])
+    mill.lake.path(mill.lake.manifest(digest).files[0]).unlink()
+    assert found_of(mill, 400.0) == Tokenised(100, 0)

@@ -63,7 +63,7 @@ class Desk:
     def classifier(self, name: str = "prose", **keys: Any) -> Recipe:
         """One that tells GOOD from BAD."""
         keys = {"reference": [self.write("crawl", [*texts(GOOD, 40, 5), *texts(BAD, 40, 6)])]} | keys
-        good, bad = self.write("good", texts(GOOD, 120, 1)), self.write("bad", texts(BAD, 120, 2))
+        good, bad = self.write("good", texts(GOOD, 240, 1)), self.write("bad", texts(BAD, 240, 2))
         return self.recipe(name, kind="classifier", positive=[good], negative=[bad], **keys)
 
 

@@ -135,14 +135,41 @@ def test_shuffled_labels_teach_nothing(desk: Any, lake: Lake) -> None:
 
 def test_a_language_with_few_labels_has_no_score_and_is_counted(desk: Any, lake: Lake) -> None:
     few = [{"text": f"einige wenige Zeilen {i}", "language": "de", "group": str(i)} for i in range(5)]
-    good = desk.write("good", [*desk.texts("good", 120, 1), *few])
-    bad = desk.write("bad", desk.texts("bad", 120, 2))
+    good = desk.write("good", [*desk.texts("good", 240, 1), *few])
+    bad = desk.write("bad", desk.texts("bad", 240, 2))
     recipe = desk.recipe("prose", kind="classifier", positive=[good], negative=[bad], reference=[good])
     model = train(lake, recipe)[1]
     assert model.languages == ("en",)
-    assert model.card["too_few_labels"] == {"de": {"positive": 5, "negative": 0}}
+    assert model.card["too_few_labels"] == {"de": {"positive": 5, "negative": 0, "least_in_fold": 0}}
     values, _ = classifier.score(model, pa.array(["river history", "Zeilen", ""]), ["en", "de", "en"])
     assert np.isnan(values).tolist() == [False, True, True]
     only = desk.recipe("none", kind="classifier", positive=[desk.write("de", few)], negative=[bad], reference=[bad])
     with pytest.raises(TooFewLabels, match="no language has 20 texts of either label"):
         train(lake, only)
+
+
+def test_a_language_is_calibrated_on_more_than_a_label(desk: Any, lake: Lake) -> None:
+    """Of 240 labels of a kind enough for the whole, and in one fold a single one, or one too few."""
+    good, bad = desk.texts("good", 240, 1), desk.texts("bad", 240, 2)
+    bad_set = desk.write("bad", bad)
+    fold = folds([row["group"] for row in good])
+    for name in ("calibrate", "test"):
+        mine = [row for row, where in zip(good, fold, strict=True) if where == name]
+        rest = [row for row, where in zip(good, fold, strict=True) if where != name]
+        for count, enough in ((1, False), (9, False), (10, True)):
+            some = desk.write("good", [*rest, *mine[:count]])
+            recipe = desk.recipe("prose", kind="classifier", positive=[some], negative=[bad_set], reference=[bad_set])
+            if enough:
+                assert train(lake, recipe)[1].languages == ("en",)
+            else:
+                with pytest.raises(TooFewLabels, match=f"10 in each fold .*'least_in_fold': {count}"):
+                    train(lake, recipe)
+
+
+def test_labels_of_a_fold_grow_with_those_asked_for() -> None:
+    """25 of a kind in the smallest folds are a twentieth of 500, and not of 520."""
+    labels = np.tile([True, False], 600)
+    fold = np.repeat(["train", "calibrate", "test"], [1100, 50, 50])
+    spoken = np.full(1200, "en")
+    assert classifier._enough(500, spoken, labels, fold) == (("en",), {})
+    assert classifier._enough(520, spoken, labels, fold)[1]["en"]["least_in_fold"] == 25

@@ -18,7 +18,7 @@ from gristmill.gc import find_garbage
 from gristmill.lake import Lake
 from gristmill.profile import PROJECT
 from gristmill.release import candidate_digest, judged, release
-from gristmill.scores import family
+from gristmill.scores import among, family
 from quality.metrics import snapshot_metrics
 from spark_jobs import annotate, curate, decide, deduplicate
 from spark_jobs.commands import score as command
@@ -93,6 +93,9 @@ def test_a_score_decides_by_its_percentile_and_is_explained(trained: Any, mill: 
 def _release(made: Any) -> Any:
     known = made.digests["A"]
     table = snapshot_metrics(made.lake, Catalogue(made.lake).get("A"), known)
+    figures = {(r["stage"], r["metric"], r["key"]): r["value"] for r in table.to_pylist()}
+    (scores,) = among(known)
+    assert figures["annotate.scores", "residual", scores] == figures["contract", "other_schemas", ""] == 0
     metrics = made.lake.publish("metrics", [made.lake.write_table("metrics", "snapshot", table)], {}).digest
     datasets = {**known, "metrics": metrics}
     subject = candidate_digest(judged(datasets))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from gristmill.catalogue import Catalogue
 from gristmill.lake import Lake
 from gristmill.scores import family
 from gristmill.settings import SettingsError
 from gristmill.storage import PosixStorage
+from spark_jobs.scoring import texts
 from spark_jobs.scoring.family import scored
 from spark_jobs.scoring.labels import PASSAGE, folds, overlapping
 from spark_jobs.scoring.model import load
@@ -54,7 +57,7 @@ def test_a_group_is_in_one_fold_and_folds_have_their_shares() -> None:
 
 
 def test_evaluation_passages_and_shared_texts_are_left_out_of_every_set(desk: Any, lake: Lake) -> None:
-    good, bad = desk.texts("good", 120, 1), desk.texts("bad", 120, 2)
+    good, bad = desk.texts("good", 240, 1), desk.texts("bad", 240, 2)
     leak = {"text": f"{FILLER} {ITEM.lower()} {FILLER}", "language": "en", "group": "leak"}
     sets = {
         "positive": [desk.write("good", [*good, leak, bad[0]])], "negative": [desk.write("bad", bad)],
@@ -66,7 +69,7 @@ def test_evaluation_passages_and_shared_texts_are_left_out_of_every_set(desk: An
     assert card["left_out"]["positive"] == {"in_evaluation": 1, "in_another_set": 1}
     assert card["left_out"]["negative"] == {"in_evaluation": 0, "in_another_set": 1}
     assert card["left_out"]["reference"] == {"in_evaluation": 1, "in_another_set": taught}
-    assert card["texts"]["reference"] == 170 - taught
+    assert card["texts"]["reference"] == 290 - taught
     assert card["sources"]["evaluation"][0]["name"] == "exam"
 
 
@@ -92,17 +95,26 @@ def test_other_kinds_are_uncalibrated_without_labels_and_tested_with_them(desk: 
     assert [r["m_bucket"] is None for r in table] == [r["m_score"] is None for r in table] == [False, False, True, True]
 
 
+@pytest.fixture
+def crawls(lake: Lake, tmp_path: Any) -> Lake:
+    """A lake whose catalogue has the snapshots A and B."""
+    (tmp_path / "a.warc").write_bytes(b"x")
+    for month, name in enumerate("AB", 1):
+        Catalogue(lake).add(name, date(2026, month, 1), [tmp_path / "a.warc"])
+    return lake
+
+
 def outside_file(desk: Any, **columns: Any) -> dict[str, str]:
     pq.write_table(pa.table(columns), desk.folder / "scores.parquet")
     return {"kind": "outside", "scores": "scores.parquet"}
 
 
-def test_scores_of_an_outside_model_are_joined_by_snapshot_and_document(desk: Any, lake: Lake) -> None:
+def test_scores_of_an_outside_model_are_joined_by_snapshot_and_document(desk: Any, crawls: Lake) -> None:
     ids = list(range(0, 40, 2))
     keys = outside_file(desk, doc_id=ids + ids, score=[*map(float, ids), *[9.0] * 20], snapshot=["A"] * 20 + ["B"] * 20)
-    digest, model = train(lake, desk.recipe("edu", **keys))
+    digest, model = train(crawls, desk.recipe("edu", **keys))
     assert model.card["status"] == "uncalibrated"
-    loaded = load(lake, "edu", digest)
+    loaded = load(crawls, "edu", digest)
     asked = pa.array([38, 3, 0, 100], pa.int64())
     text = pa.array(["x"] * 4)
     found = {s: scored(loaded, family("edu", digest), asked, text, ["en"] * 4, s) for s in ("A", "B", "C")}
@@ -120,9 +132,23 @@ def test_scores_of_an_outside_model_are_joined_by_snapshot_and_document(desk: An
     ({"doc_id": ["a"], "score": [1.0]}, "do not fit"),
     ({"doc_id": [1], "score": [1.0], "snapshot": ["A"]}, "give either a column"),
 ])  # fmt: skip
-def test_a_file_that_cannot_be_joined_is_refused(desk: Any, lake: Lake, columns: Any, said: str) -> None:
+def test_a_file_that_cannot_be_joined_is_refused(desk: Any, crawls: Lake, columns: Any, said: str) -> None:
     with pytest.raises(OutsideError, match=said):
-        train(lake, desk.recipe("edu", snapshot="A", **outside_file(desk, **columns)))
+        train(crawls, desk.recipe("edu", snapshot="A", **outside_file(desk, **columns)))
+
+
+def test_scores_that_fit_nothing_are_refused(desk: Any, crawls: Lake, tmp_path: Any) -> None:
+    Catalogue(crawls).add("my-crawl", date(2026, 3, 1), [tmp_path / "a.warc"])
+    none = outside_file(desk, doc_id=pa.array([], pa.int64()), score=pa.array([], pa.float64()))
+    with pytest.raises(OutsideError, match=r"scores\.parquet has no row"):
+        train(crawls, desk.recipe("edu", snapshot="A", **none))
+    keys = outside_file(desk, doc_id=[1], score=[1.0])
+    with pytest.raises(OutsideError, match=r"no snapshot 'my-crwal' \(did you mean 'my-crawl'\?\)"):
+        train(crawls, desk.recipe("edu", snapshot="my-crwal", **keys))
+    keys = outside_file(desk, doc_id=[1, 1], score=[1.0, 1.0], snapshot=["A", "\x1b[31mZ" + "z" * 500])
+    with pytest.raises(OutsideError, match=r"no snapshot '\\x1b\[31mZz{55}'") as refused:
+        train(crawls, desk.recipe("edu", **keys))
+    assert "\x1b" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("keys", "said"), [
@@ -130,13 +156,19 @@ def test_a_file_that_cannot_be_joined_is_refused(desk: Any, lake: Lake, columns:
     ({"kind": "perplexity", "text": 1, "reference": 1, "raw": 1}, "has no set 'raw'"),
     ({"kind": "perplexity", "text": 1, "reference": 1, "positive": 1}, "labels need both"),
     ({"kind": "perplexity", "text": 1, "reference": 1, "evaluation": 1}, "is an evaluation set"),
+    ({"kind": "perplexity", "text": 1, "reference": 1, "evaluation": {"name": "exam", "limit": 5}},
+     "'exam' is an evaluation set, which is sought whole"),
     ({"kind": "outside"}, "'scores' is the file"),
     ({"kind": "fasttext"}, "kind"),
 ])  # fmt: skip
 def test_a_recipe_that_lacks_something_is_refused(desk: Any, keys: dict[str, Any], said: str) -> None:
     source = desk.write("good", desk.texts("good", 3, 1))
     with pytest.raises(SettingsError, match=said):
-        desk.recipe("m", **{key: [source] if value == 1 else value for key, value in keys.items()})
+        desk.recipe("m", **{key: _filled(source, value) for key, value in keys.items()})
+
+
+def _filled(source: dict[str, str], value: Any) -> Any:
+    return [source] if value == 1 else [source | value] if isinstance(value, dict) else value
 
 
 def test_sources_that_cannot_be_read_are_named(desk: Any, lake: Lake) -> None:
@@ -161,3 +193,19 @@ def test_a_limit_takes_texts_evenly(desk: Any, lake: Lake) -> None:
     card = train(lake, desk.recipe("m", kind="perplexity", text=[source], reference=[source]))[1].card
     assert card["sources"]["text"][0]["documents"] == 60
     assert np.isin(["file", "sha256"], list(card["sources"]["text"][0])).all()
+
+
+def test_an_evaluation_set_is_sought_whole(desk: Any, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texts, "LIMIT", 60)
+    items = [f"question {ITEM} number" if n == 1 else f"item {n} of no page" for n in range(200)]
+    leak = {"text": f"{FILLER} {ITEM} {FILLER}", "language": "en", "group": "leak"}
+    sets = {
+        "text": [desk.write("good", [*desk.texts("good", 50, 1), leak])],
+        "reference": [desk.write("crawl", desk.texts("good", 100, 2))],
+        "evaluation": [desk.write("exam", [{"text": item, "language": "en"} for item in items])],
+    }
+    card = train(lake, desk.recipe("m", kind="perplexity", **sets))[1].card
+    taken = {role: sources[0]["documents"] for role, sources in card["sources"].items()}
+    assert taken == {"text": 51, "reference": 60, "evaluation": 200}
+    assert 1 not in spaced(200, 60), "the item would have been passed over"
+    assert card["left_out"]["text"] == {"in_evaluation": 1}
