@@ -68,13 +68,13 @@ def _urls(lake: Lake, tokens: str, snapshot: str, doc_ids: Collection[int]) -> d
 
 def _documents(lake: Lake, tokens: str, snapshot: str) -> str:
     """Digest of the documents that the tokens' corpus was made of, else of the snapshot's release; "" if unknown."""
-    corpus = _inputs(lake, tokens).get(f"corpus.{snapshot}", "")
+    corpus = made_of(lake, tokens).get(f"corpus.{snapshot}", "")
     current = release.current(lake, snapshot)
     released = current.datasets["documents"] if current else ""
-    return str(_inputs(lake, corpus).get("documents", released))
+    return str(made_of(lake, corpus).get("documents", released))
 
 
-def _inputs(lake: Lake, digest: str) -> Mapping[str, Any]:
+def made_of(lake: Lake, digest: str) -> Mapping[str, Any]:
     """Inputs of a dataset as its newest provenance says."""
     keys = lake.storage.list(f"provenance/{digest}") if digest else []
     records = [json.loads(lake.storage.get(key) or b"{}") for key in keys]

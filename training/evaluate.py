@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from gristmill import ledger
+from gristmill.addresses import made_of
 from gristmill.errors import UserError
 from gristmill.lake import Lake
 from gristmill.process import resolve_inputs, run_main, say, stage_parser, write_result
@@ -103,9 +104,7 @@ def run_record(
 
 def corpus_digests(lake: Lake, tokens: str) -> dict[str, str]:
     """`corpus.<snapshot>` -> digest of what a token dataset was made from, where its newest provenance says so."""
-    records = [json.loads(lake.storage.get(key) or b"{}") for key in lake.storage.list(f"provenance/{tokens}")]
-    newest: dict[str, Any] = max(records, key=lambda record: str(record.get("time", "")), default={})
-    return {name: digest for name, digest in newest.get("inputs", {}).items() if name.startswith("corpus.")}
+    return {name: str(digest) for name, digest in made_of(lake, tokens).items() if name.startswith("corpus.")}
 
 
 if __name__ == "__main__":
